@@ -249,12 +249,12 @@ export const brokerSchema: Schema<BrokerConfig> = defineSchema<BrokerConfig>({
           "Age at which samples are deleted; also the oldest a report may be. Shortening it deletes.",
       }),
       level: {
-        writeBufferBytes: key(bytes({ min: MiB, max: GiB }), {
+        writeBufferBytes: key(bytes({ min: MiB, max: 32 * MiB }), {
           default: 16 * MiB,
           restart: true,
           description: "Bytes written before a table file is made; more writes faster and recovers slower.",
         }),
-        cacheBytes: key(bytes({ min: MiB, max: 64 * GiB }), {
+        cacheBytes: key(bytes({ min: MiB, max: GiB }), {
           default: 64 * MiB,
           restart: true,
           description: "Bytes of blocks kept in memory for reads, outside of the JavaScript heap.",
