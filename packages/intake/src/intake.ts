@@ -1,0 +1,134 @@
+import type { Fragment, MetricStore, WriteFate } from "@mon/store";
+import { BatchReader, type ReadBatch } from "./batch.ts";
+import { Batcher, type BatcherOptions, defaultBatcherOptions } from "./batcher.ts";
+import type { Clock } from "./clock.ts";
+import { createCounters, type IntakeCounters } from "./counters.ts";
+import { Deduplicator, type Flight } from "./deduplicator.ts";
+import type { Outcome } from "./outcome.ts";
+import { type IntakeRules, resolveRules } from "./rules.ts";
+import { Ticket } from "./ticket.ts";
+
+/** How an intake is set up. */
+export interface IntakeOptions extends Partial<BatcherOptions> {
+  /** Rules for reports; see {@link IntakeRules} for the defaults. */
+  readonly rules?: Partial<IntakeRules>;
+  /** Memory for remembering fragments, in bytes. Default 32 MiB; 0 turns deduplication off. */
+  readonly dedupBytesMax?: number;
+}
+
+/** What an intake works with. */
+export interface IntakeDeps {
+  readonly store: Pick<MetricStore, "write">;
+  readonly clock: Clock;
+  /** Called with fragments that the store has just taken; must not throw, and must not keep their bytes. */
+  readonly stored?: (fragments: readonly Fragment[]) => void;
+}
+
+/**
+ * Takes batches of encoded reports to a store: reads and cleans them, leaves out repeats, gathers what is left into
+ * flushes, and tells each batch what became of it, once the store has it.
+ */
+export class Intake {
+  readonly counters: IntakeCounters = createCounters();
+  readonly #clock: Clock;
+  readonly #batcher: Batcher;
+  readonly #deduplicator: Deduplicator;
+  #reader: BatchReader;
+
+  /** @throws {RangeError} that names the option and the value it got */
+  constructor({ store, clock, stored }: IntakeDeps, options: IntakeOptions = {}) {
+    const { rules = {}, dedupBytesMax = 33_554_432, ...batcherOptions } = options;
+    this.#clock = clock;
+    this.#reader = new BatchReader(resolveRules(rules));
+    this.#deduplicator = new Deduplicator(dedupBytesMax);
+    const write = async (fragments: readonly Fragment[]): Promise<readonly WriteFate[]> => {
+      const fates = await store.write(fragments);
+      stored?.(fragments.filter((_, i) => fates[i]!.status === "stored"));
+      return fates;
+    };
+    this.#batcher = new Batcher(write, clock, { ...defaultBatcherOptions, ...batcherOptions });
+  }
+
+  /** Fragments that wait for a flush. */
+  get queued(): number {
+    return this.#batcher.queued;
+  }
+
+  /** Changes the rules, from the next batch on. @throws {RangeError} and changes nothing when a rule is out of range */
+  configure(rules: Partial<IntakeRules>): void {
+    this.#reader = new BatchReader(resolveRules(rules));
+  }
+
+  /**
+   * Takes a batch of encoded `mon.v1.Report` messages. Never rejects: what goes wrong is in the outcome. The caller
+   * bounds what is under way at a time, and leaves the bytes alone until the outcome is there.
+   */
+  submit(reports: readonly Uint8Array[]): Promise<Outcome> {
+    const batch = this.#reader.read(reports, this.#clock.now());
+    return new Promise<Outcome>((resolve) => {
+      const ticket = new Ticket(batch, (outcome) => {
+        this.#count(batch, outcome);
+        resolve(outcome);
+      });
+      this.#embark(batch.fragments, ticket);
+    });
+  }
+
+  /** Forgets which fragments were seen; see {@link Deduplicator.clear}. */
+  forgetRepeats(): void {
+    this.#deduplicator.clear();
+  }
+
+  /** Resolves when everything submitted has its outcome. */
+  drain(): Promise<void> {
+    return this.#batcher.drain();
+  }
+
+  #embark(fragments: readonly Fragment[], ticket: Ticket): void {
+    const boarding = [];
+    for (let index = 0; index < fragments.length; index++) {
+      const fragment = fragments[index]!;
+      const known = this.#deduplicator.find(fragment);
+      if (known === undefined) boarding.push(this.#passenger(fragment, ticket, index));
+      else this.#repeat(known, ticket, index);
+    }
+    if (boarding.length > 0) this.#batcher.add(boarding);
+  }
+
+  #passenger(
+    fragment: Fragment,
+    ticket: Ticket,
+    index: number,
+  ): { fragment: Fragment; landed(fate: WriteFate): void } {
+    const flight = this.#deduplicator.add(fragment);
+    return {
+      fragment,
+      landed: (fate) => {
+        this.#deduplicator.land(fragment, flight, fate);
+        ticket.settle(index, fate);
+      },
+    };
+  }
+
+  #repeat(known: Flight, ticket: Ticket, index: number): void {
+    this.counters.reportsRepeated++;
+    if (known.fate !== undefined) {
+      ticket.settle(index, known.fate);
+      return;
+    }
+    known.waiting ??= [];
+    known.waiting.push({ ticket, index });
+  }
+
+  #count(batch: ReadBatch, outcome: Outcome): void {
+    const { counters } = this;
+    counters.batches++;
+    counters.reports += outcome.reportsStored;
+    counters.samples += outcome.samplesStored;
+    counters.reportsRefused += outcome.refusals.length;
+    counters.timestampsConverted += batch.timestampsConverted;
+    for (const { reason } of outcome.rejections) {
+      counters.rejections.set(reason, (counters.rejections.get(reason) ?? 0) + 1);
+    }
+  }
+}

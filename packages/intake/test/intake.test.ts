@@ -1,0 +1,311 @@
+import { fragmentFromSamples, type WriteFate } from "@mon/store";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Batcher, ByteBudget, defaultBatcherOptions, Intake, type Outcome } from "../src/index.ts";
+import { GatedStore, stored } from "./support/gated-store.ts";
+import { encodeReport } from "./support/reports.ts";
+import { settle, VirtualClock } from "./support/virtual-clock.ts";
+
+const seed = Number(process.env.SEED ?? 20261123);
+const retry: WriteFate = { status: "retry", reason: "the disk is full", retryDelayMs: 250 };
+
+function setUp(options = {}) {
+  const store = new GatedStore();
+  const clock = new VirtualClock();
+  const intake = new Intake({ store, clock }, options);
+  const report = (hostId: string, value: number): Uint8Array =>
+    encodeReport(hostId, clock.now(), [{ name: "a", value }]);
+  return { store, clock, intake, report };
+}
+
+describe("an intake", () => {
+  it("acknowledges a batch only once the store has it", async () => {
+    const { store, intake, report } = setUp();
+    let outcome: Outcome | undefined;
+    void intake.submit([report("h", 1)]).then((known) => {
+      outcome = known;
+    });
+    await settle();
+    expect(outcome).toBeUndefined();
+    store.writes[0]!.finish();
+    await settle();
+    expect(outcome).toMatchObject({
+      reportsStored: 1,
+      samplesStored: 1,
+      durability: "fsync",
+      copies: 1,
+      refusals: [],
+    });
+  });
+
+  it("names the weakest durability and the fewest copies of a batch", async () => {
+    const { store, intake, report } = setUp();
+    const outcome = intake.submit([report("a", 1), report("b", 1), report("c", 1)]);
+    store.writes[0]!.finish([
+      { status: "stored", durability: "fsync", copies: 2 },
+      { status: "stored", durability: "process", copies: 3 },
+      stored,
+    ]);
+    expect(await outcome).toMatchObject({ reportsStored: 3, durability: "process", copies: 1 });
+  });
+
+  it("refuses what the store could not take, by report, and acknowledges the rest of the batch", async () => {
+    const { store, intake, report } = setUp();
+    const outcome = intake.submit([
+      report("a", 1),
+      encodeReport("", 1, [{ name: "a", value: 1 }]),
+      report("b", 1),
+    ]);
+    store.writes[0]!.finish([stored, retry]);
+    expect(await outcome).toMatchObject({
+      reportsStored: 1,
+      rejections: [{ reportIndex: 1, reason: "host_id_missing" }],
+      refusals: [{ reportIndex: 2, message: "the disk is full" }],
+      retryDelayMs: 250,
+    });
+    expect(intake.counters).toMatchObject({ batches: 1, reports: 1, samples: 1, reportsRefused: 1 });
+    expect([...intake.counters.rejections]).toEqual([["host_id_missing", 1]]);
+  });
+
+  it("answers a repeat without a second write, at the level reached (R9)", async () => {
+    const { store, intake, report } = setUp();
+    const first = intake.submit([report("h", 1)]);
+    store.writes[0]!.finish();
+    await first;
+    expect(await intake.submit([report("h", 1)])).toMatchObject({
+      reportsStored: 1,
+      durability: "fsync",
+      copies: 1,
+    });
+    expect(store.writes).toHaveLength(1);
+    expect(intake.counters.reportsRepeated).toBe(1);
+  });
+
+  it("lets a repeat in flight share its fate: when the first write fails, the repeat is not acknowledged (R9)", async () => {
+    const { store, intake, report } = setUp();
+    const first = intake.submit([report("h", 1)]);
+    const repeat = intake.submit([report("h", 1)]);
+    store.writes[0]!.fail(new Error("EIO"));
+    for (const outcome of [await first, await repeat]) {
+      expect(outcome).toMatchObject({
+        reportsStored: 0,
+        durability: undefined,
+        refusals: [{ reportIndex: 0, message: "EIO" }],
+      });
+    }
+    const again = intake.submit([report("h", 1)]);
+    store.writes[1]!.finish();
+    expect(await again).toMatchObject({ reportsStored: 1 });
+  });
+
+  it("writes again what it was told to forget, and tells hosts, instants and contents apart", async () => {
+    const { store, intake, report, clock } = setUp();
+    const submissions = [
+      report("h", 1),
+      report("g", 1),
+      report("h", 2),
+      encodeReport("h", clock.now() - 1, [{ name: "a", value: 1 }]),
+    ];
+    const all = intake.submit(submissions);
+    expect(store.writes[0]!.fragments).toHaveLength(4);
+    store.writes[0]!.finish();
+    await all;
+    intake.forgetRepeats();
+    void intake.submit(submissions);
+    expect(store.writes[1]!.fragments).toHaveLength(4);
+  });
+
+  it("remembers repeats within a bound", async () => {
+    const { store, intake, clock } = setUp({ dedupBytesMax: 256 * 2 * 10 });
+    const reports = Array.from({ length: 40 }, (_, i) =>
+      encodeReport("h", clock.now() - i, [{ name: "a", value: 1 }]),
+    );
+    for (const report of reports) {
+      const outcome = intake.submit([report]);
+      store.writes.at(-1)!.finish();
+      await outcome;
+    }
+    void intake.submit([reports[0]!]);
+    expect(store.writes).toHaveLength(41);
+    await intake.submit([reports[39]!]);
+    expect(store.writes).toHaveLength(41);
+  });
+
+  it("refuses reports whose flush takes too long, in virtual time", async () => {
+    const { clock, intake, report } = setUp({ flushTimeoutMs: 5_000 });
+    const outcome = intake.submit([report("h", 1)]);
+    await clock.advance(5_000);
+    expect(await outcome).toMatchObject({ refusals: [{ reportIndex: 0 }], retryDelayMs: 1_000 });
+  });
+
+  it("changes rules while running, and changes nothing when they are out of range", async () => {
+    const { intake, store } = setUp();
+    intake.configure({ labelsMax: 0 });
+    const labelled = encodeReport("h", 1_767_225_600_000, [{ name: "a", value: 1, labels: { l: "v" } }]);
+    expect(await intake.submit([labelled])).toMatchObject({ rejections: [{ reason: "too_many_labels" }] });
+    expect(() => intake.configure({ labelsMax: -1 })).toThrow(
+      "expected labelsMax to be an integer from 0 to 1000, got -1",
+    );
+    expect(await intake.submit([labelled])).toMatchObject({ rejections: [{ reason: "too_many_labels" }] });
+    expect(store.writes).toEqual([]);
+  });
+
+  it("drains: everything submitted has its outcome", async () => {
+    const { store, intake, report } = setUp({ lingerMs: 1_000 });
+    const outcome = intake.submit([report("h", 1)]);
+    expect(store.writes).toHaveLength(0);
+    const drained = intake.drain();
+    store.writes[0]!.finish();
+    await drained;
+    expect(await outcome).toMatchObject({ reportsStored: 1 });
+  });
+});
+
+describe("natural batching, in virtual time", () => {
+  it("never lets a fragment wait while the store is idle, never exceeds its limits, and settles each once", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.oneof(
+            fc.record({ add: fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 12 }) }),
+            fc.record({ finish: fc.nat(3) }),
+            fc.record({ fail: fc.nat(3) }),
+          ),
+          { maxLength: 60 },
+        ),
+        async (steps) => {
+          const store = new GatedStore();
+          const limits = { batchReportsMax: 5, batchBytesMax: 120, flushesInFlightMax: 2 };
+          const batcher = new Batcher((fragments) => store.write(fragments), new VirtualClock(), {
+            ...defaultBatcherOptions,
+            ...limits,
+          });
+          const open = new Set<object>();
+          const landed: object[] = [];
+          let added = 0;
+          const inFlight = new Set<(typeof store.writes)[number]>();
+          const seen = (): void => {
+            for (const write of store.writes.splice(0)) {
+              inFlight.add(write);
+              const bytes = write.fragments.reduce((sum, fragment) => sum + fragment.bytes.length, 0);
+              expect(write.fragments.length).toBeLessThanOrEqual(limits.batchReportsMax);
+              expect(write.fragments.length === 1 || bytes <= limits.batchBytesMax).toBe(true);
+            }
+            expect(inFlight.size).toBeLessThanOrEqual(limits.flushesInFlightMax);
+            expect(batcher.flushesInFlight).toBe(inFlight.size);
+            if (inFlight.size < limits.flushesInFlightMax) expect(batcher.queued).toBe(0);
+          };
+          for (const step of steps) {
+            if ("add" in step) {
+              batcher.add(
+                step.add.map((size) => {
+                  const token = { size: added++ };
+                  open.add(token);
+                  const fragment = { ...fragmentFromSamples("h", 1, []), bytes: new Uint8Array(size) };
+                  return {
+                    fragment,
+                    landed: () => {
+                      expect(open.delete(token)).toBe(true);
+                      landed.push(token);
+                    },
+                  };
+                }),
+              );
+            } else {
+              const write = [...inFlight]["finish" in step ? step.finish : step.fail];
+              if (write !== undefined) {
+                inFlight.delete(write);
+                if ("finish" in step) write.finish();
+                else write.fail(new Error("no"));
+                await settle();
+              }
+            }
+            seen();
+          }
+          while (inFlight.size > 0) {
+            for (const write of inFlight) {
+              inFlight.delete(write);
+              write.finish();
+            }
+            await settle();
+            seen();
+          }
+          expect(landed).toHaveLength(added);
+        },
+      ),
+      { numRuns: 300, seed },
+    );
+  });
+
+  it("lingers for company when told to, and no longer", async () => {
+    const clock = new VirtualClock();
+    const store = new GatedStore();
+    const batcher = new Batcher((fragments) => store.write(fragments), clock, {
+      ...defaultBatcherOptions,
+      lingerMs: 20,
+    });
+    const passenger = () => ({ fragment: fragmentFromSamples("h", 1, []), landed() {} });
+    batcher.add([passenger()]);
+    await clock.advance(19);
+    batcher.add([passenger()]);
+    expect(store.writes).toHaveLength(0);
+    await clock.advance(1);
+    expect(store.writes.map((write) => write.fragments.length)).toEqual([2]);
+  });
+});
+
+describe("a byte budget", () => {
+  it("never leaks, never exceeds its bound but for a single larger batch, and admits in order", async () => {
+    const steps = process.env.MON_TEST === "full" ? 1_000_000 : 100_000;
+    let state = seed;
+    const random = (below: number): number => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+    const budget = new ByteBudget(1_000);
+    const held: number[] = [];
+    const waiting: AbortController[] = [];
+    let admitted = 0;
+    for (let i = 0; i < steps; i++) {
+      const bytes = 1 + random(random(50) === 0 ? 1_500 : 300);
+      switch (random(4)) {
+        case 0:
+          if (budget.tryAcquire(bytes)) held.push(bytes);
+          break;
+        case 1: {
+          if (waiting.length >= 20) break;
+          const controller = new AbortController();
+          waiting.push(controller);
+          budget.acquire(bytes, controller.signal).then(
+            () => {
+              admitted++;
+              held.push(bytes);
+              waiting.splice(waiting.indexOf(controller), 1);
+            },
+            () => waiting.splice(waiting.indexOf(controller), 1),
+          );
+          break;
+        }
+        case 2:
+          if (held.length > 0) budget.release(held.splice(random(held.length), 1)[0]!);
+          break;
+        case 3:
+          if (random(10) === 0 && waiting.length > 0) waiting[random(waiting.length)]!.abort();
+      }
+      if (i % 16 === 0) await settleMicrotasks();
+      if (i % 16 === 0) expect(budget.used).toBe(held.reduce((sum, size) => sum + size, 0));
+      if (budget.used > budget.max) expect(held.length).toBeLessThanOrEqual(1);
+    }
+    for (const controller of waiting) controller.abort();
+    await settle();
+    for (const bytes of held.splice(0)) budget.release(bytes);
+    await settle();
+    for (const bytes of held.splice(0)) budget.release(bytes);
+    expect({ used: budget.used, waiting: budget.waiting }).toEqual({ used: 0, waiting: 0 });
+    expect(admitted).toBeGreaterThan(100);
+  });
+});
+
+async function settleMicrotasks(): Promise<void> {
+  for (let i = 0; i < 4; i++) await undefined;
+}
