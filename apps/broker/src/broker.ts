@@ -1,0 +1,264 @@
+import { getHeapStatistics } from "node:v8";
+import type { DescMethodBiDiStreaming, DescMethodUnary } from "@bufbuild/protobuf";
+import type { ConnectRouter } from "@connectrpc/connect";
+import type { BrokerConfig } from "@mon/config";
+import { ByteBudget, type Clock, Intake } from "@mon/intake";
+import { AdminService, MonitorService, QueryService } from "@mon/proto";
+import { Health, ServerReflection } from "@mon/proto/grpc";
+import { PushBatchSchema, ReportBatchSchema } from "@mon/proto/wire";
+import type { MetricStore } from "@mon/store";
+import { GrpcDoor, type TlsFiles } from "./doors/grpc-door.ts";
+import { HttpDoor } from "./doors/http-door.ts";
+import type { Page } from "./doors/page.ts";
+import { RpcHandler } from "./doors/rpc-handler.ts";
+import { httpRoutes } from "./http-routes.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import type { Logger } from "./logger.ts";
+import { createMetrics } from "./observe/metrics.ts";
+import { Telemetry } from "./observe/telemetry.ts";
+import { Retention } from "./retention.ts";
+import { createAdminService } from "./services/admin-service.ts";
+import { createHealthService } from "./services/health-service.ts";
+import { Liveness } from "./services/liveness.ts";
+import { MonitorHandlers } from "./services/monitor-service.ts";
+import { createQueryService } from "./services/query-service.ts";
+import { createReflectionService } from "./services/reflection-service.ts";
+import { Turnstile } from "./services/turnstile.ts";
+import { WatchHub } from "./services/watch-hub.ts";
+import { version } from "./version.ts";
+
+/** What a broker is made of; `main.ts` makes these. */
+export interface BrokerDeps {
+  readonly config: BrokerConfig;
+  readonly store: MetricStore;
+  /** Where the store is, for people. */
+  readonly storeLocation: string;
+  readonly page: Page;
+  readonly tls: TlsFiles | undefined;
+  readonly hostNames: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Where a broker listens. */
+export interface Addresses {
+  readonly grpcPort: number;
+  readonly httpPort: number;
+}
+
+/** One node: constructed from its parts, started once, stopped once. */
+export class Broker {
+  readonly #deps: BrokerDeps;
+  readonly #lifecycle: Lifecycle;
+  readonly #intake: Intake;
+  readonly #telemetry: Telemetry;
+  readonly #retention: Retention;
+  readonly #grpcDoor: GrpcDoor;
+  readonly #httpDoor: HttpDoor;
+  /** Aborted when calls that still run must end. */
+  readonly #closed = new AbortController();
+
+  constructor(deps: BrokerDeps) {
+    this.#deps = deps;
+    const { config, store, clock, logger, page, tls, hostNames } = deps;
+    const { limits } = config;
+    const identity = { brokerId: config.nodeId, version };
+    const watchHub = new WatchHub();
+    const liveness = new Liveness();
+    const budget = new ByteBudget(config.intake.bytesInFlightMax || getHeapStatistics().heap_size_limit / 4);
+
+    this.#lifecycle = new Lifecycle(store);
+    this.#intake = new Intake(
+      { store, clock, stored: (fragments) => watchHub.show(fragments) },
+      intakeOptions(config),
+    );
+    this.#telemetry = new Telemetry(clock, this.#intake.counters);
+    this.#retention = new Retention(store, config.store.retentionMs, () => clock.now(), logger);
+
+    const monitor = new MonitorHandlers({
+      identity,
+      intake: this.#intake,
+      budget,
+      store,
+      liveness,
+      telemetry: this.#telemetry,
+      clock,
+      draining: this.#lifecycle.draining,
+      heartbeatIntervalMs: config.agents.heartbeatIntervalMs,
+      messageBytesMax: limits.messageBytesMax,
+      samplesMax: limits.samplesPerMessageMax,
+    });
+    const query = createQueryService({
+      store,
+      liveness,
+      watchHub,
+      clock,
+      turnstile: new Turnstile(config.query.concurrencyMax),
+      samplesMax: config.query.samplesMax,
+      timeoutMs: config.query.timeoutMs,
+      draining: this.#lifecycle.draining,
+    });
+    const admin = createAdminService({
+      identity,
+      lifecycle: this.#lifecycle,
+      store,
+      location: deps.storeLocation,
+      retentionMs: config.store.retentionMs,
+      intake: this.#intake,
+      budget,
+      telemetry: this.#telemetry,
+      clock,
+    });
+    const services = [MonitorService, QueryService, AdminService];
+    const health = createHealthService(
+      this.#lifecycle,
+      new Set(services.map(({ typeName }) => typeName)),
+      this.#closed.signal,
+    );
+
+    const rpcOptions = {
+      connectionBytesMax: limits.connectionBytesInFlightMax,
+      closed: this.#closed.signal,
+      telemetry: this.#telemetry,
+      logger,
+    };
+    const smallMessages = { readMaxBytes: limits.httpBodyBytesMax };
+    const monitorRoutes = (router: ConnectRouter): void => {
+      router.service(MonitorService, monitor.typed);
+    };
+    this.#grpcDoor = new GrpcDoor(
+      new RpcHandler({
+        ...rpcOptions,
+        messageBytesMax: limits.messageBytesMax,
+        routes: (router) => {
+          monitorRoutes(router);
+          router.service(QueryService, query);
+          router.service(AdminService, admin);
+          router.service(Health, health);
+          router.service(ServerReflection, createReflectionService([...services, Health, ServerReflection]));
+        },
+        twinRoutes: (router) => {
+          router.rpc(twinOfReport, (batches, context) => monitor.reportBatches(batches, context));
+          router.rpc(twinOfPush, (batch, context) => monitor.pushBatch(batch, context));
+        },
+      }),
+      limits,
+      tls,
+    );
+    this.#httpDoor = new HttpDoor(
+      {
+        rpc: new RpcHandler({
+          ...rpcOptions,
+          messageBytesMax: limits.messageBytesMax,
+          routes: (router) => {
+            monitorRoutes(router);
+            router.service(QueryService, query, smallMessages);
+            router.service(AdminService, admin, smallMessages);
+          },
+          twinRoutes: (router) => {
+            router.rpc(twinOfPush, (batch, context) => monitor.pushBatch(batch, context));
+          },
+        }),
+        page,
+        routes: httpRoutes({
+          lifecycle: this.#lifecycle,
+          store,
+          liveness,
+          metrics: createMetrics({
+            intake: this.#intake,
+            budget,
+            store,
+            watchHub,
+            telemetry: this.#telemetry,
+            now: () => clock.now(),
+          }),
+        }),
+        hostNames,
+        logger,
+      },
+      limits,
+      tls,
+    );
+  }
+
+  /** Opens the store, then the doors. @throws what either of them throws, with nothing left open */
+  async start(): Promise<Addresses> {
+    const { config, store } = this.#deps;
+    const { address, grpcPort, httpPort } = config.listen;
+    await store.open();
+    try {
+      const addresses = {
+        grpcPort: await this.#grpcDoor.listen(address, grpcPort),
+        httpPort: await this.#httpDoor.listen(address, httpPort),
+      };
+      this.#telemetry.start();
+      this.#retention.start();
+      this.#lifecycle.serve();
+      return addresses;
+    } catch (error) {
+      await Promise.all([this.#grpcDoor.close(), this.#httpDoor.close()]);
+      await store.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Stops: says that it is going, answers what it has taken, flushes, and lets go of everything. Callers that have not
+   * left after `shutdown.drainTimeoutMs` are cut off.
+   */
+  async stop(): Promise<void> {
+    const { config, store, logger } = this.#deps;
+    this.#lifecycle.drain();
+    const cutOff = setTimeout(() => {
+      logger.warn("cutting off calls that did not end in time");
+      this.#closed.abort();
+      this.#grpcDoor.destroy();
+      this.#httpDoor.destroy();
+    }, config.shutdown.drainTimeoutMs * 0.8);
+    await this.#intake.drain();
+    await Promise.all([this.#grpcDoor.close(), this.#httpDoor.close()]);
+    clearTimeout(cutOff);
+    await this.#intake.drain();
+    this.#closed.abort();
+    this.#telemetry.stop();
+    await this.#retention.stop();
+    await store.close();
+  }
+}
+
+/** `Report` and `Push` with their wire twins as input: the same path, the same bytes, reports left undecoded. */
+const twinOfReport: DescMethodBiDiStreaming<
+  typeof ReportBatchSchema,
+  typeof MonitorService.method.report.output
+> = {
+  ...MonitorService.method.report,
+  input: ReportBatchSchema,
+};
+const twinOfPush: DescMethodUnary<typeof PushBatchSchema, typeof MonitorService.method.push.output> = {
+  ...MonitorService.method.push,
+  input: PushBatchSchema,
+};
+
+function intakeOptions({ intake, limits, store }: BrokerConfig) {
+  const { batchReportsMax, batchBytesMax, flushesInFlightMax, lingerMs, flushTimeoutMs, dedupBytesMax } =
+    intake;
+  return {
+    batchReportsMax,
+    batchBytesMax,
+    flushesInFlightMax,
+    lingerMs,
+    flushTimeoutMs,
+    dedupBytesMax,
+    rules: {
+      behindMs: store.retentionMs,
+      aheadMs: intake.aheadMs,
+      samplesMax: limits.samplesPerMessageMax,
+      labelsMax: limits.labelsMax,
+      nameBytesMax: limits.nameBytesMax,
+      labelValueBytesMax: limits.labelValueBytesMax,
+      nan: intake.nan,
+      infinite: intake.infinite,
+      ranges: intake.ranges,
+    },
+  };
+}

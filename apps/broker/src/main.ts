@@ -1,0 +1,122 @@
+#!/usr/bin/env node
+import { mkdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join, resolve } from "node:path";
+import { type BrokerConfig, ConfigError, printConfig } from "@mon/config";
+import { LevelStore, type LevelStoreLogger } from "@mon/level-store";
+import { MemoryStore, type MetricStore, StoreError } from "@mon/store";
+import { Broker } from "./broker.ts";
+import { readCommandLine } from "./command-line.ts";
+import { Page } from "./doors/page.ts";
+import { ExitCode } from "./exit-code.ts";
+import { createLogger } from "./logger.ts";
+import { systemClock } from "./system-clock.ts";
+
+/** The web page, beside this app in a checkout. */
+const pageDirectory = resolve(import.meta.dirname, "../../dashboard/dist");
+
+try {
+  await main();
+} catch (error) {
+  fail(error);
+}
+
+async function main(): Promise<void> {
+  const { loaded, action } = readCommandLine(process.argv.slice(2), process.env);
+  const { config } = loaded;
+  if (action === "check") {
+    process.stdout.write("the configuration is valid\n");
+    return;
+  }
+  if (action === "print") {
+    process.stdout.write(printConfig(loaded, { origins: true }));
+    return;
+  }
+  const logger = createLogger(config.nodeId, config.log.level);
+  const { store, location } = createStore(config, logger);
+  const broker = new Broker({
+    config,
+    store,
+    storeLocation: location,
+    page: await Page.load(pageDirectory),
+    tls: readTls(config),
+    hostNames: [hostname(), config.nodeId, config.listen.address],
+    clock: systemClock,
+    logger,
+  });
+  const addresses = await broker.start();
+  const scheme = config.tls.certFile === undefined ? "http" : "https";
+  const shown = config.listen.address.includes(":") ? `[${config.listen.address}]` : config.listen.address;
+  if (config.insecure)
+    logger.warn("listening without encryption or authentication: whoever reaches the ports reads and writes");
+  logger.info(
+    {
+      ...addresses,
+      grpc: `${scheme}://${shown}:${addresses.grpcPort}`,
+      http: `${scheme}://${shown}:${addresses.httpPort}`,
+    },
+    "serving",
+  );
+
+  let isStopping = false;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      if (isStopping) process.exit(ExitCode.broken);
+      isStopping = true;
+      logger.info({ signal }, "stopping");
+      broker.stop().then(
+        () => {
+          logger.info("stopped");
+          process.exit(ExitCode.drained);
+        },
+        (error: unknown) => fail(error),
+      );
+    });
+  }
+}
+
+function createStore(
+  config: BrokerConfig,
+  logger: LevelStoreLogger,
+): { store: MetricStore; location: string } {
+  if (config.store.kind === "memory") return { store: new MemoryStore(), location: "memory" };
+  const directory = join(config.dataDir, "store");
+  try {
+    mkdirSync(config.dataDir, { recursive: true });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new StoreError(
+      "STORE_UNUSABLE",
+      `expected a data directory that can be written, got ${config.dataDir}: ${reason}`,
+      { cause },
+    );
+  }
+  const store = new LevelStore({ directory, now: systemClock.now, logger, options: config.store.level });
+  return { store, location: directory };
+}
+
+function readTls({ tls }: BrokerConfig): { cert: Buffer; key: Buffer } | undefined {
+  if (tls.certFile === undefined || tls.keyFile === undefined) return undefined;
+  return { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) };
+}
+
+/** Says in one line what went wrong, and ends the process with the code for it. */
+function fail(error: unknown): never {
+  const code = exitCode(error);
+  const text =
+    error instanceof Error
+      ? code === ExitCode.broken
+        ? (error.stack ?? error.message)
+        : error.message
+      : String(error);
+  process.stderr.write(`mon-broker: ${text}\n`);
+  process.exit(code);
+}
+
+function exitCode(error: unknown): ExitCode {
+  if (error instanceof ConfigError) return ExitCode.configInvalid;
+  if (error instanceof StoreError) return ExitCode.dataUnusable;
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "EADDRINUSE" || code === "EADDRNOTAVAIL" || code === "EACCES") return ExitCode.portUnavailable;
+  return ExitCode.broken;
+}

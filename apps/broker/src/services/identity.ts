@@ -1,0 +1,6 @@
+/** Who a broker is. */
+export interface BrokerIdentity {
+  readonly brokerId: string;
+  /** As semver. */
+  readonly version: string;
+}

@@ -1,0 +1,35 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** Lets a number of calls in at a time and turns the others away, so that their callers can go elsewhere or wait. */
+export class Turnstile {
+  readonly #max: number;
+  #inside = 0;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get inside(): number {
+    return this.#inside;
+  }
+
+  /** @returns what to call when done; once. @throws {ConnectError} UNAVAILABLE when too many are inside */
+  enter(): () => void {
+    if (this.#inside >= this.#max) {
+      throw new ConnectError(
+        `expected at most ${this.#max} queries at a time, try again shortly`,
+        Code.Unavailable,
+        {
+          "retry-after": "1",
+        },
+      );
+    }
+    this.#inside++;
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      this.#inside--;
+    };
+  }
+}
