@@ -1,0 +1,480 @@
+import { statfs } from "node:fs/promises";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
+import {
+  blockStart,
+  type ColumnSlice,
+  type Fragment,
+  type HostEntry,
+  type HostLatest,
+  type HostSeries,
+  type HostsRequest,
+  type ImportReceipt,
+  listHosts,
+  listMetrics,
+  type MetricEntry,
+  type MetricStore,
+  type Partition,
+  type ReadRequest,
+  type SeriesSelector,
+  StoreError,
+  type StoreStats,
+  selectSeries,
+  type TrimResult,
+  type WriteFate,
+} from "@mon/store";
+import { Contents } from "./contents.ts";
+import { describeLost } from "./damage.ts";
+import { Database, filesOf } from "./database.ts";
+import { failureOf } from "./failure.ts";
+import { type FragmentKeys, firstKeyAfterPartition, parseFragmentKey } from "./fragment-key.ts";
+import { blockEnd, scanFragments } from "./fragment-scan.ts";
+import { endOfSpace, singleKey, space } from "./key.ts";
+import { type LevelStoreOptions, resolveOptions } from "./options.ts";
+import { readColumns } from "./reader.ts";
+
+/** Told what the store does by itself; pino's loggers fit. */
+export interface LevelStoreLogger {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+}
+
+/** What a level store is made of. */
+export interface LevelStoreDeps {
+  /** Where the data is; made when only its parent is there. One process at a time may have it open. */
+  readonly directory: string;
+  /** The clock, milliseconds since the Unix epoch. It dates batches, never samples. */
+  readonly now: () => number;
+  readonly logger?: LevelStoreLogger;
+  /**
+   * Waits before the directory is reopened after a failure; rejects when the signal aborts. By default a timer that
+   * does not keep the process alive.
+   */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly options?: LevelStoreOptions;
+}
+
+type State = "new" | "opening" | "open" | "closing" | "closed";
+
+/** Nothing can be written for now. */
+interface Outage {
+  /** What failed first. */
+  readonly failure: string;
+  /** That, and what the last attempt to reopen met. */
+  reason: string;
+  /** How long until the next attempt; writers come back then. */
+  retryDelayMs: number;
+  readonly end: AbortController;
+  readonly recovery: Promise<void>;
+}
+
+/** After so many hosts a listing lets others run. */
+const hostsPerTurn = 64;
+
+/** Fragments that an import writes at once. */
+const importFragments = 500;
+
+/** How long the size of the directory is remembered. */
+const sizeAgeMsMax = 10_000;
+
+/**
+ * A {@link MetricStore} in a LevelDB directory, for one machine: group-committed, synced writes; checksums on every
+ * record; a sequence number on every batch, so that what LevelDB drops without a word is noticed (R12).
+ *
+ * When the disk fails or is full, writes are answered `retry`, reads go on, and the directory is reopened with back-off
+ * until a batch can be written again.
+ */
+export class LevelStore implements MetricStore {
+  readonly kind = "level";
+  readonly durability = "fsync";
+  readonly #deps: LevelStoreDeps;
+  readonly #options: Required<LevelStoreOptions>;
+  #state: State = "new";
+  #opening: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  /** Undefined while the directory is not open: before `open`, after `close`, and for a moment while it is reopened. */
+  #contents: Contents | undefined;
+  #outage: Outage | undefined;
+  #conflicts = 0;
+  #size = { bytes: 0, atMs: Number.NEGATIVE_INFINITY };
+
+  /** @throws {RangeError} when an option is out of range */
+  constructor(deps: LevelStoreDeps) {
+    this.#deps = deps;
+    this.#options = resolveOptions(deps.options);
+  }
+
+  /** Names the content of the directory: one that comes back empty has another. */
+  get storeId(): string {
+    return this.#readable().storeId;
+  }
+
+  /**
+   * Opens the directory, checks that nothing that was acknowledged is missing, and reads the catalogue back. A directory
+   * that can be read but not written is opened all the same: writes are answered `retry` until it can.
+   *
+   * @throws {StoreError} STORE_LOCKED, STORE_UNUSABLE, STORE_VERSION_UNKNOWN, STORE_CORRUPT, STORE_UNAVAILABLE
+   */
+  open(): Promise<void> {
+    if (this.#state !== "new") {
+      const got = `expected a new store, got one that is ${this.#state}`;
+      return Promise.reject(new StoreError("STORE_NOT_OPEN", got));
+    }
+    this.#state = "opening";
+    this.#opening = this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
+    try {
+      this.#contents = await this.#load();
+    } catch (error) {
+      this.#state = "closed";
+      throw error;
+    }
+    this.#state = "open";
+    // When the disk takes nothing the journal has told of it, and the store is open for reading.
+    await this.#contents.begin().catch(() => {});
+  }
+
+  async #load(): Promise<Contents> {
+    const { directory, now, logger } = this.#deps;
+    const database = await Database.open(directory, this.#options);
+    try {
+      const contents: Contents = await Contents.load({
+        database,
+        options: this.#options,
+        now,
+        onFailure: (failure) => {
+          if (this.#contents !== undefined && this.#contents.database === database)
+            this.#beginOutage(failure);
+        },
+      });
+      const damage = damageOf(contents);
+      if (damage.length > 0) logger?.warn({ directory, damage }, "stored data is damaged");
+      return contents;
+    } catch (error) {
+      await database.close();
+      throw failureOf(error, directory);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // Whoever opened it hears why that failed.
+    await this.#opening?.catch(() => {});
+    if (this.#state !== "open") {
+      this.#state = "closed";
+      return;
+    }
+    this.#state = "closing";
+    this.#outage?.end.abort();
+    await this.#outage?.recovery;
+    const isSound = this.#outage === undefined;
+    const contents = this.#contents;
+    this.#contents = undefined;
+    this.#outage = undefined;
+    if (contents !== undefined) await this.#release(contents, isSound);
+    this.#state = "closed";
+  }
+
+  async #release(contents: Contents, isSound: boolean): Promise<void> {
+    try {
+      await (isSound ? contents.finish() : contents.abandon());
+    } catch (error) {
+      // All that was acknowledged is durable; without this last checkpoint the next open reads further back.
+      this.#deps.logger?.warn({ directory: this.#deps.directory, error }, "the last checkpoint failed");
+    }
+    await contents.database.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async write(fragments: readonly Fragment[]): Promise<readonly WriteFate[]> {
+    this.#assertOpen();
+    if (fragments.length === 0) return [];
+    const contents = this.#contents;
+    if (this.#outage !== undefined || contents === undefined) {
+      return fragments.map(() => this.#retry(this.#outage?.reason ?? "the directory is being opened"));
+    }
+    if (contents.queuedBytes > this.#options.maxQueuedBytes) {
+      return fragments.map(() => this.#retry(`${contents.queuedBytes} bytes wait to be written already`));
+    }
+    return contents.write(fragments, (reason) => this.#retry(reason));
+  }
+
+  #retry(reason: string): WriteFate {
+    const retryDelayMs = this.#outage?.retryDelayMs ?? this.#options.reopenDelayMsMin;
+    return { status: "retry", reason, retryDelayMs };
+  }
+
+  async *series(selector: SeriesSelector): AsyncGenerator<HostSeries> {
+    let hosts = 0;
+    for (const series of selectSeries(this.#readable().catalogue, selector)) {
+      if (++hosts % hostsPerTurn === 0) await nextTurn();
+      yield series;
+    }
+  }
+
+  async *read(request: ReadRequest): AsyncGenerator<ColumnSlice> {
+    const contents = this.#readable();
+    request.signal?.throwIfAborted();
+    const keys = keysOf(contents, request.hostId);
+    if (keys === undefined) return;
+    const deps = {
+      database: contents.database,
+      lost: contents.lost,
+      maxSliceSamples: this.#options.maxSliceSamples,
+      complain: (complaint: string): void => contents.complain(complaint),
+    };
+    try {
+      for await (const slice of readColumns(deps, keys, request)) {
+        this.#conflicts += slice.conflicts;
+        yield slice;
+      }
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      throw this.#readFailure(error);
+    }
+  }
+
+  async latest(hostIds: readonly string[]): Promise<readonly HostLatest[]> {
+    const { catalogue } = this.#readable();
+    const latest: HostLatest[] = [];
+    for (const [index, hostId] of hostIds.entries()) {
+      if (index > 0 && index % hostsPerTurn === 0) await nextTurn();
+      const host = catalogue.host(hostId);
+      if (host !== undefined && host.series.size > 0) latest.push(host.latest());
+    }
+    return latest;
+  }
+
+  async hosts(request: HostsRequest): Promise<readonly HostEntry[]> {
+    return listHosts(this.#readable().catalogue, request);
+  }
+
+  async metrics(selector: SeriesSelector): Promise<readonly MetricEntry[]> {
+    return listMetrics(this.#readable().catalogue, selector);
+  }
+
+  async setMetadata(hostId: string, metadata: Readonly<Record<string, string>>): Promise<void> {
+    await this.#writable().setMetadata(hostId, metadata);
+  }
+
+  async trim(beforeMs: number): Promise<TrimResult> {
+    return this.#writable().trim(beforeMs);
+  }
+
+  async *partitions(): AsyncGenerator<Partition> {
+    const { database } = this.#readable();
+    const range = { gte: singleKey(space.fragment), lt: endOfSpace(space.fragment) };
+    for await (const key of database.hop(range, firstKeyAfterPartition)) {
+      const parsed = parseFragmentKey(key);
+      if (parsed !== undefined) yield { hostId: parsed.hostId, blockStartMs: parsed.blockStartMs };
+    }
+  }
+
+  /** @throws {StoreError} STORE_CORRUPT after all readable fragments, when some are not */
+  async *exportPartition({ hostId, blockStartMs }: Partition): AsyncGenerator<Fragment> {
+    const contents = this.#readable();
+    const keys = keysOf(contents, hostId);
+    if (keys === undefined) return;
+    const range = {
+      gte: keys.first(blockStartMs, blockStartMs),
+      lt: keys.first(blockStartMs, blockEnd(blockStartMs) + 1),
+    };
+    let damage: string | undefined;
+    const onDamage = (reason: string): void => {
+      damage ??= reason;
+    };
+    for await (const fragments of scanFragments(contents.database, range, onDamage)) yield* fragments;
+    if (damage !== undefined)
+      throw new StoreError("STORE_CORRUPT", `expected a whole partition, got: ${damage}`);
+  }
+
+  async importPartition(partition: Partition, fragments: AsyncIterable<Fragment>): Promise<ImportReceipt> {
+    const pending: Fragment[] = [];
+    let pendingBytes = 0;
+    let count = 0;
+    for await (const fragment of fragments) {
+      assertBelongs(fragment, partition);
+      pending.push(fragment);
+      pendingBytes += fragment.bytes.length;
+      count++;
+      if (pending.length < importFragments && pendingBytes < this.#options.maxBatchBytes) continue;
+      await this.#writeAll(pending.splice(0));
+      pendingBytes = 0;
+    }
+    await this.#writeAll(pending);
+    return { fragments: count, durability: this.durability };
+  }
+
+  async #writeAll(fragments: readonly Fragment[]): Promise<void> {
+    for (const fate of await this.write(fragments)) {
+      if (fate.status === "stored") continue;
+      const code = fate.status === "retry" ? "STORE_UNAVAILABLE" : "STORE_FRAGMENT_INVALID";
+      throw new StoreError(code, `expected to store a partition, got: ${fate.reason}`);
+    }
+  }
+
+  async stats(): Promise<StoreStats> {
+    this.#assertOpen();
+    const unavailable = this.#outage === undefined ? {} : { unavailable: this.#outage.reason };
+    return {
+      hosts: this.#contents?.catalogue.hosts ?? 0,
+      series: this.#contents?.catalogue.series ?? 0,
+      bytes: await this.#bytes(),
+      conflicts: this.#conflicts,
+      damage: this.#contents === undefined ? [] : damageOf(this.#contents),
+      ...unavailable,
+    };
+  }
+
+  async #bytes(): Promise<number> {
+    const nowMs = this.#deps.now();
+    if (Math.abs(nowMs - this.#size.atMs) >= sizeAgeMsMax && this.#contents !== undefined) {
+      this.#size = { bytes: await this.#contents.database.fileBytes(), atMs: nowMs };
+    }
+    return this.#size.bytes;
+  }
+
+  #beginOutage(failure: StoreError): void {
+    if (this.#outage !== undefined || this.#state !== "open") return;
+    const { directory, logger } = this.#deps;
+    logger?.warn(
+      { directory, error: failure },
+      "writes are refused until the directory can be written again",
+    );
+    const end = new AbortController();
+    const { reopenDelayMsMin, reopenDelayMsMax } = this.#options;
+    // LevelDB met a table that it cannot read, and would again: reopening would only interrupt the reads.
+    const isLasting = failure.code === "STORE_CORRUPT";
+    this.#outage = {
+      failure: failure.message,
+      reason: failure.message,
+      retryDelayMs: isLasting ? reopenDelayMsMax : reopenDelayMsMin,
+      end,
+      recovery: isLasting ? Promise.resolve() : this.#recover(end.signal),
+    };
+  }
+
+  /** Tries to reopen the directory until it works or the signal aborts. Never rejects. */
+  async #recover(signal: AbortSignal): Promise<void> {
+    const wait = this.#deps.wait ?? waitWithTimer;
+    let delayMs = this.#options.reopenDelayMsMin;
+    while (!signal.aborted) {
+      try {
+        await wait(delayMs, signal);
+      } catch {
+        // The store is being closed.
+        return;
+      }
+      delayMs = Math.min(delayMs * 2, this.#options.reopenDelayMsMax);
+      if (this.#outage !== undefined) this.#outage.retryDelayMs = delayMs;
+      if (await this.#reopen()) return;
+    }
+  }
+
+  /** @returns whether the directory is open and takes writes */
+  async #reopen(): Promise<boolean> {
+    const { directory, logger } = this.#deps;
+    try {
+      // LevelDB cannot be opened on a full disk, and until it is closed it can at least be read.
+      await this.#assertRoom();
+      const former = this.#contents;
+      if (former !== undefined) {
+        await former.abandon();
+        this.#contents = undefined;
+        await former.database.close();
+      }
+      this.#contents = await this.#load();
+      await this.#contents.begin();
+      this.#outage = undefined;
+      logger?.info({ directory }, "writes are taken again");
+      return true;
+    } catch (error) {
+      if (this.#outage !== undefined) {
+        this.#outage.reason = `${this.#outage.failure}; on reopening: ${failureOf(error, directory).message}`;
+      }
+      logger?.warn({ directory, error }, "the directory cannot be written yet");
+      return false;
+    }
+  }
+
+  /** Opening writes what the log holds to a table, so it needs as much room again. */
+  async #assertRoom(): Promise<void> {
+    const { directory } = this.#deps;
+    const files = await filesOf(directory);
+    const logBytes = files.reduce((sum, { name, bytes }) => (name.endsWith(".log") ? sum + bytes : sum), 0);
+    const { bavail, bsize } = await statfs(directory);
+    const needed = logBytes + reserveBytes;
+    if (bavail * bsize >= needed) return;
+    throw new StoreError(
+      "STORE_UNAVAILABLE",
+      `${directory}: expected ${needed} bytes of room to reopen, got ${bavail * bsize}`,
+    );
+  }
+
+  /** @throws {StoreError} what a read that failed is answered with: the directory may have been closed meanwhile */
+  #readFailure(error: unknown): unknown {
+    if (this.#state !== "open") return notOpen(this.#state);
+    return failureOf(error, this.#deps.directory);
+  }
+
+  #assertOpen(): void {
+    if (this.#state !== "open") throw notOpen(this.#state);
+  }
+
+  #readable(): Contents {
+    this.#assertOpen();
+    if (this.#contents !== undefined) return this.#contents;
+    throw new StoreError(
+      "STORE_UNAVAILABLE",
+      `${this.#deps.directory}: expected an open directory, got one that is being reopened`,
+    );
+  }
+
+  #writable(): Contents {
+    const contents = this.#readable();
+    if (this.#outage === undefined) return contents;
+    throw new StoreError("STORE_UNAVAILABLE", this.#outage.reason);
+  }
+}
+
+/** What opening writes besides the log: a manifest, a table's index, the first batch. */
+const reserveBytes = 256 * 1024;
+
+function notOpen(state: State): StoreError {
+  return new StoreError("STORE_NOT_OPEN", `expected an open store, got one that is ${state}`);
+}
+
+function damageOf(contents: Contents): readonly string[] {
+  return [...contents.lost.map(describeLost), ...contents.complaints];
+}
+
+/** The keys of a host; undefined when no host can have that id. */
+function keysOf(contents: Contents, hostId: string): FragmentKeys | undefined {
+  try {
+    return contents.keysOf(hostId);
+  } catch {
+    // A RangeError: nothing is ever written under such an id.
+    return undefined;
+  }
+}
+
+function assertBelongs(fragment: Fragment, { hostId, blockStartMs }: Partition): void {
+  if (fragment.hostId === hostId && blockStart(hostId, fragment.timestampMs) === blockStartMs) return;
+  throw new StoreError(
+    "STORE_FRAGMENT_INVALID",
+    `expected fragments of ${hostId} in block ${blockStartMs}, got ${fragment.hostId} at ${fragment.timestampMs}`,
+  );
+}
+
+async function waitWithTimer(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal, ref: false });
+}

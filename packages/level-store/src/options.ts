@@ -1,0 +1,69 @@
+/** How a level store behaves. All sizes in bytes. */
+export interface LevelStoreOptions {
+  /**
+   * Data written since the last checkpoint that makes the next one due, 32 MiB. Opening after a crash reads at most
+   * about so much again. Low values write the last values of every host over and over.
+   */
+  readonly checkpointBytes?: number;
+  /** A batch that has reached this takes no further writes, 1 MiB. It is also the grain in which the log is synced. */
+  readonly maxBatchBytes?: number;
+  /**
+   * Data that may wait to be written, 16 MiB; a write beyond it is answered `retry` and nothing of it is taken. Too low,
+   * and writers are refused while a slow disk syncs once.
+   */
+  readonly maxQueuedBytes?: number;
+  /** Samples in one slice of a read, 200,000; a slice may exceed it by the samples of one instant. */
+  readonly maxSliceSamples?: number;
+  /** LevelDB's log and memory table, 16 MiB; up to two of them are in memory, and opening replays one. */
+  readonly writeBufferBytes?: number;
+  /** LevelDB's cache of table blocks, 16 MiB. */
+  readonly cacheBytes?: number;
+  /** LevelDB's table files, 4 MiB each. */
+  readonly tableFileBytes?: number;
+  /** Whether LevelDB compresses table blocks with Snappy, true. */
+  readonly compression?: boolean;
+  /** The first wait before the directory is reopened after a failure, 250 ms; it doubles with each attempt. */
+  readonly reopenDelayMsMin?: number;
+  /** The longest wait before the directory is reopened, 10,000 ms. */
+  readonly reopenDelayMsMax?: number;
+}
+
+const MiB = 1024 * 1024;
+
+/** What holds where an option is not given. */
+export const defaults: Readonly<Required<LevelStoreOptions>> = Object.freeze({
+  checkpointBytes: 32 * MiB,
+  maxBatchBytes: MiB,
+  maxQueuedBytes: 16 * MiB,
+  maxSliceSamples: 200_000,
+  writeBufferBytes: 16 * MiB,
+  cacheBytes: 16 * MiB,
+  tableFileBytes: 4 * MiB,
+  compression: true,
+  reopenDelayMsMin: 250,
+  reopenDelayMsMax: 10_000,
+});
+
+const ranges: Readonly<Record<Exclude<keyof LevelStoreOptions, "compression">, readonly [number, number]>> = {
+  checkpointBytes: [1, 1024 * MiB],
+  maxBatchBytes: [1, 64 * MiB],
+  maxQueuedBytes: [1, 1024 * MiB],
+  maxSliceSamples: [1, 10_000_000],
+  writeBufferBytes: [64 * 1024, 32 * MiB],
+  cacheBytes: [0, 1024 * MiB],
+  tableFileBytes: [MiB, 64 * MiB],
+  reopenDelayMsMin: [1, 60_000],
+  reopenDelayMsMax: [1, 600_000],
+};
+
+/** Fills in the defaults. @throws {RangeError} naming the option that is out of range, with the value it got */
+export function resolveOptions(options: LevelStoreOptions = {}): Required<LevelStoreOptions> {
+  const resolved = { ...defaults, ...options };
+  for (const [name, [min, max]] of Object.entries(ranges)) {
+    // Object.entries forgets that the names are those of `ranges`.
+    const value = resolved[name as keyof typeof ranges];
+    if (Number.isInteger(value) && value >= min && value <= max) continue;
+    throw new RangeError(`expected ${name} to be an integer from ${min} to ${max}, got ${value}`);
+  }
+  return resolved;
+}
