@@ -9,18 +9,18 @@ export interface QueryLimits {
   readonly samplesMax: number;
   /**
    * Series of a host that are evaluated at once; a host that has more is read again for each such part. Default 2,000.
-   * More takes more memory (some 500 bytes a series and what {@link bufferedValuesMax} says), fewer reads more often.
+   * More take more memory, fewer read the same blocks more often.
    */
   readonly seriesPerPass: number;
   /**
-   * Values that wait to be handed out, 16 bytes each; those of one column more at times.
-   * Default 65,536. With few, slices hold few values each and the series are repeated more often.
+   * Values that wait to be handed out, 16 bytes each; at times those of one column more. Default 65,536. Fewer make
+   * slices of few values, which repeat the series more often.
    */
   readonly bufferedValuesMax: number;
   /**
-   * Size of what is handed out at once, in bytes: 16 a value and 1 a character of a series'
-   * name and labels. Default 65,536, about 4,000 values of one series. A series whose name and labels alone are longer
-   * goes out one value at a time.
+   * Size of what is handed out at once, in bytes: 16 a value and 1 a character of a series' name and labels. Default
+   * 65,536, about 4,000 values of one series. A series whose name and labels alone are longer goes out one value at a
+   * time.
    */
   readonly batchBytesMax: number;
 }

@@ -11,7 +11,7 @@ export interface QueryControl {
   readonly breathe?: () => Promise<void>;
 }
 
-/** Samples, or series looked at, between two breaths: well under 20 ms of work. */
+/** Samples between two breaths, other work counted in samples: well under 20 ms. */
 const workPerBreath = 65_536;
 
 /** Counts work, takes breaths, and ends a query that was cancelled. */

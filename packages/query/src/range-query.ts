@@ -25,6 +25,9 @@ export interface QuerySummary {
   readonly conflicts: number;
 }
 
+/** What a read costs besides its samples, in samples: an empty one is not free either. */
+const workPerRead = 1_000;
+
 /** How many reasons for missing data a summary lists. */
 const missingMax = 100;
 
@@ -81,8 +84,9 @@ class RangeQuery {
   async *#runHost({ hostId, series }: HostSeries): AsyncGenerator<SeriesSlice[], void, void> {
     const { seriesPerPass } = this.#limits;
     for (let start = 0; start < series.length; start += seriesPerPass) {
-      yield* this.#runPass(hostId, series.slice(start, start + seriesPerPass));
-      if (this.#pace.isSpent(seriesPerPass)) await this.#pace.breathe();
+      const ofPass = series.slice(start, start + seriesPerPass);
+      yield* this.#runPass(hostId, ofPass);
+      if (this.#pace.isSpent(workPerRead + ofPass.length)) await this.#pace.breathe();
     }
   }
 

@@ -62,8 +62,8 @@ export class SeriesBuffer implements ValueSink {
     this.#reserve(values.length);
     this.#timestampsMs.set(timestampsMs, this.#end);
     this.#values.set(values, this.#end);
-    if (this.#flags.length > 0 || flags.some((flag) => flag !== 0)) {
-      this.#flags = resized(this.#flags, new Uint32Array(this.#values.length));
+    if (this.#flags.length > 0 || hasMark(flags)) {
+      if (this.#flags.length === 0) this.#flags = new Uint32Array(this.#values.length);
       this.#flags.set(flags, this.#end);
     }
     this.#end += values.length;
@@ -81,7 +81,7 @@ export class SeriesBuffer implements ValueSink {
       series: this.series,
       timestampsMs: this.#timestampsMs.slice(start, end),
       values: this.#values.slice(start, end),
-      ...(flags.some((flag) => flag !== 0) && { flags }),
+      ...(hasMark(flags) && { flags }),
     };
     this.#hasAnswered = true;
     this.#start = end;
@@ -111,4 +111,9 @@ export class SeriesBuffer implements ValueSink {
 function resized<T extends Float64Array | Uint32Array>(from: T, to: T): T {
   to.set(from);
   return to;
+}
+
+function hasMark(flags: Uint32Array): boolean {
+  for (let i = 0; i < flags.length; i++) if (flags[i] !== 0) return true;
+  return false;
 }

@@ -207,7 +207,7 @@ class Mean implements WindowFunction {
       const value = values[i]!;
       const rounded = sum + value;
       if (isInfinite(rounded)) break;
-      
+      compensation += lost(sum, value, rounded);
       sum = rounded;
     }
     this.#sum = sum;

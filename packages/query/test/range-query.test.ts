@@ -195,6 +195,19 @@ describe("a query under way", () => {
     expect(source.openReads).toBe(0);
   });
 
+  it("ends so too when it is the store that notices", async () => {
+    const source = new SlicedSource([stored("a", "m", 100)]);
+    const controller = new AbortController();
+    source.beforeSlice = () => {
+      controller.abort("enough");
+      controller.signal.throwIfAborted();
+    };
+    await expect(answerOf(source, range, { signal: controller.signal })).rejects.toMatchObject({
+      code: "QUERY_CANCELLED",
+      cause: "enough",
+    });
+  });
+
   it("does not read when it was cancelled before", async () => {
     const source = new SlicedSource([stored("a", "m", 1)]);
     await expect(answerOf(source, range, { signal: AbortSignal.abort() })).rejects.toMatchObject({
@@ -218,7 +231,7 @@ describe("a query under way", () => {
     expect(source.openReads).toBe(0);
   });
 
-  it("breathes every 65,536 samples, or series without samples", async () => {
+  it("breathes every 65,536 samples, and between hosts without samples", async () => {
     let breaths = 0;
     const breathe = async () => {
       breaths++;
@@ -230,7 +243,7 @@ describe("a query under way", () => {
       { breathe },
     );
     expect(breaths).toBe(3);
-    const empty = Array.from({ length: 50 }, (_, index) => stored(`h${index}`, "m", 0));
+    const empty = Array.from({ length: 100 }, (_, index) => stored(`h${index}`, "m", 0));
     await answerOf(new SlicedSource(empty), range, { breathe });
     expect(breaths).toBe(4);
   });

@@ -15,7 +15,13 @@ describe("the README", () => {
 
   it.concurrent.each(snippets)("prints what its comments say: snippet %#", async (snippet) => {
     const expected = [...snippet.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map((match) => match[1]);
-    const args = ["--conditions=@mon/source", "--no-warnings", "--input-type=module-typescript", "--eval", snippet];
+    const args = [
+      "--conditions=@mon/source",
+      "--no-warnings",
+      "--input-type=module-typescript",
+      "--eval",
+      snippet,
+    ];
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
     expect(stdout.trimEnd().split("\n")).toEqual(expected);
   });
