@@ -1,17 +1,18 @@
 import type { Fragment, WriteFate } from "@mon/store";
 import type { Clock, Timer } from "./clock.ts";
+import { assertIntegers } from "./integer-bounds.ts";
 
 /** How fragments are gathered into flushes. */
 export interface BatcherOptions {
-  /** Fragments a flush. Default 500. */
+  /** Fragments a flush, at least 1. Default 500. */
   readonly batchReportsMax: number;
-  /** Bytes a flush; a single larger fragment flies alone. Default 1 MiB. */
+  /** Bytes a flush, at least 1; a single larger fragment flies alone. Default 1 MiB. */
   readonly batchBytesMax: number;
-  /** Flushes under way at a time. Default 2. */
+  /** Flushes under way at a time, at least 1. Default 2. */
   readonly flushesInFlightMax: number;
   /** How long a fragment may wait for company while the store is idle, in milliseconds. Default 0: not at all. */
   readonly lingerMs: number;
-  /** How long a flush may take before its fragments are refused, in milliseconds. Default 5,000. */
+  /** How long a flush may take before its fragments are refused, in milliseconds, at least 1. Default 5,000. */
   readonly flushTimeoutMs: number;
 }
 
@@ -51,7 +52,16 @@ export class Batcher {
   #lingered = false;
   #drained: (() => void)[] = [];
 
+  /** @throws {RangeError} that names the option and the value it got */
   constructor(write: Write, clock: Clock, options: BatcherOptions) {
+    // Timers are good for 2^31 − 1 ms.
+    assertIntegers(options, {
+      batchReportsMax: [1, 1_000_000],
+      batchBytesMax: [1, 2 ** 30],
+      flushesInFlightMax: [1, 1_000],
+      lingerMs: [0, 2 ** 31 - 1],
+      flushTimeoutMs: [1, 2 ** 31 - 1],
+    });
     this.#write = write;
     this.#clock = clock;
     this.#options = options;
@@ -152,7 +162,9 @@ export class Batcher {
       );
     });
     try {
-      return await Promise.race([this.#write(flight.map((passenger) => passenger.fragment)), late]);
+      const fates = await Promise.race([this.#write(flight.map((passenger) => passenger.fragment)), late]);
+      if (fates.length === flight.length) return fates;
+      return all(`expected the store to tell ${flight.length} fates, got ${fates.length}`);
     } catch (error) {
       return all(error instanceof Error ? error.message : String(error));
     } finally {

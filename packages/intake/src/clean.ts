@@ -8,9 +8,14 @@ import { lenientText, WireReader } from "./wire-reader.ts";
 interface RawReport {
   hostId: Uint8Array;
   timestamp: { high: number; low: number };
-  /** From `time`, in milliseconds. */
-  timeMs: number | undefined;
+  time: RawTime | undefined;
   readonly samples: Uint8Array[];
+}
+
+/** A google.protobuf.Timestamp as sent. */
+interface RawTime {
+  seconds: bigint;
+  nanos: number;
 }
 
 /** Something wrong with a report or a sample of it. */
@@ -76,7 +81,7 @@ export function cleanReport(bytes: Uint8Array, rules: IntakeRules, ranges: Range
   return {
     hostId: cut(lenientText(raw.hostId)),
     timestamp: raw.timestamp,
-    timeMs: raw.timeMs,
+    timeMs: raw.time === undefined ? undefined : millisecondsOf(raw.time),
     samples: [...kept.values()],
     samplesSent: raw.samples.length,
     faults,
@@ -92,7 +97,7 @@ function readReport(bytes: Uint8Array): RawReport {
   const report: RawReport = {
     hostId: new Uint8Array(0),
     timestamp: { high: 0, low: 0 },
-    timeMs: undefined,
+    time: undefined,
     samples: [],
   };
   const reader = new WireReader(bytes);
@@ -109,7 +114,7 @@ function readReport(bytes: Uint8Array): RawReport {
         report.samples.push(reader.bytes());
         break;
       case tag.time:
-        report.timeMs = readTime(reader.bytes());
+        report.time = readTime(reader.bytes(), report.time);
         break;
       default:
         reader.skip(fieldTag);
@@ -118,18 +123,21 @@ function readReport(bytes: Uint8Array): RawReport {
   return report;
 }
 
-/** Reads a google.protobuf.Timestamp, in milliseconds. */
-function readTime(bytes: Uint8Array): number {
-  let seconds = 0n;
-  let nanos = 0n;
+/** Reads a google.protobuf.Timestamp into one that came before it: a message that comes twice is merged. */
+function readTime(bytes: Uint8Array, time: RawTime = { seconds: 0n, nanos: 0 }): RawTime {
   const reader = new WireReader(bytes);
   while (!reader.done) {
     const fieldTag = reader.tag();
-    if (fieldTag === 0x08) seconds = reader.int64();
-    else if (fieldTag === 0x10) nanos = BigInt.asIntN(32, reader.int64());
+    if (fieldTag === 0x08) time.seconds = reader.int64();
+    else if (fieldTag === 0x10) time.nanos = Number(BigInt.asIntN(32, reader.int64()));
     else reader.skip(fieldTag);
   }
-  return Number(seconds) * 1_000 + Math.floor(Number(nanos) / 1e6);
+  return time;
+}
+
+/** Cut to the millisecond. */
+function millisecondsOf({ seconds, nanos }: RawTime): number {
+  return Number(seconds) * 1_000 + Math.floor(nanos / 1e6);
 }
 
 /** A sample as sent. */

@@ -1,111 +1,187 @@
 import type { Fragment, WriteFate } from "@mon/store";
 import type { Ticket } from "./ticket.ts";
 
-/** A fragment that is on its way, or stored. */
-export interface Flight {
-  readonly idHigh: number;
-  readonly idLow: number;
-  /** Known once the flight has landed in the store. */
-  fate: WriteFate | undefined;
-  /** Repeats that came meanwhile: they share its fate. */
-  waiting: { readonly ticket: Ticket; readonly index: number }[] | undefined;
-  /** Another fragment of the same host and instant. */
-  next: Flight | undefined;
+/** A repeat that waits for the fate of the fragment that it repeats. */
+interface Waiting {
+  readonly ticket: Ticket;
+  readonly index: number;
 }
 
-/** Flights by instant, of one host. */
-type Instants = Map<number, Flight>;
-
-/** What a flight takes in memory, roughly: itself, its map entries, its share of the host's maps. */
-const flightBytes = 256;
+/** What a remembered fragment takes in memory, at most, in bytes: its columns and its share of the table. */
+const flightBytes = 64;
+/** Slots of a table that is new; it doubles whenever it is half full. */
+const slotsMin = 1_024;
+/** The handle of no fragment. */
+const none = -1;
 
 /**
  * Remembers fragments by (host, instant, id), so that a repeat is answered without a second write (R9). It only saves
  * work: the store is correct without it. Bounded: when the younger of two generations is full the older is forgotten,
  * so at least half of the bound is remembered.
+ *
+ * A fragment that was added has a handle, a number that is never used again.
  */
 export class Deduplicator {
   readonly #perGeneration: number;
-  #young = new Map<string, Instants>();
-  #old = new Map<string, Instants>();
-  #youngCount = 0;
+  #young: Generation;
+  #old: Generation;
+  /** Repeats by the handle of what they repeat; kept apart, so that forgetting a generation loses nobody who waits. */
+  readonly #waiting = new Map<number, Waiting[]>();
 
-  /** @param bytesMax - memory that it may take, in bytes, roughly; 0 turns it off */
+  /** @param bytesMax - memory that it may take, in bytes, roughly; less than 128 turns it off */
   constructor(bytesMax: number) {
     this.#perGeneration = Math.floor(bytesMax / flightBytes / 2);
+    this.#young = new Generation(0);
+    this.#old = this.#young;
   }
 
-  /** The flight of a fragment seen before, or undefined. O(1), and one step for each program of the host. */
-  find(fragment: Fragment): Flight | undefined {
-    return findIn(this.#young, fragment) ?? findIn(this.#old, fragment);
+  /** The handle of a fragment seen before, or −1. O(1). */
+  find(fragment: Fragment): number {
+    const hash = hashOf(fragment);
+    const handle = this.#young.find(fragment, hash);
+    return handle !== none || this.#old === this.#young ? handle : this.#old.find(fragment, hash);
   }
 
-  /** Remembers a fragment that is on its way. */
-  add(fragment: Fragment): Flight {
-    const flight: Flight = {
-      idHigh: fragment.idHigh,
-      idLow: fragment.idLow,
-      fate: undefined,
-      waiting: undefined,
-      next: undefined,
-    };
-    if (this.#perGeneration === 0) return flight;
-    if (this.#youngCount >= this.#perGeneration) {
+  /** Remembers a fragment that is on its way. @returns its handle, −1 when nothing is remembered */
+  add(fragment: Fragment): number {
+    if (this.#perGeneration === 0) return none;
+    if (this.#young.size >= this.#perGeneration) {
       this.#old = this.#young;
-      this.#young = new Map();
-      this.#youngCount = 0;
+      this.#young = new Generation(this.#old.end);
     }
-    let instants = this.#young.get(fragment.hostId);
-    if (instants === undefined) {
-      instants = new Map();
-      this.#young.set(fragment.hostId, instants);
-    }
-    flight.next = instants.get(fragment.timestampMs);
-    instants.set(fragment.timestampMs, flight);
-    this.#youngCount++;
-    return flight;
+    return this.#young.add(fragment, hashOf(fragment));
   }
 
-  /** Tells a flight's fate to it and to the repeats that wait for it. One that did not land is forgotten. */
-  land(fragment: Fragment, flight: Flight, fate: WriteFate): void {
-    flight.fate = fate;
-    const waiting = flight.waiting;
-    flight.waiting = undefined;
-    if (fate.status !== "stored") {
-      forget(this.#young, fragment, flight);
-      forget(this.#old, fragment, flight);
-    }
-    if (waiting !== undefined) for (const { ticket, index } of waiting) ticket.settle(index, fate);
+  /** What became of a fragment; undefined while it is on its way. */
+  fateOf(handle: number): WriteFate | undefined {
+    return this.#generationOf(handle)?.fateOf(handle);
+  }
+
+  /** Lets a repeat share the fate of a fragment that is on its way. */
+  wait(handle: number, ticket: Ticket, index: number): void {
+    const waiting = this.#waiting.get(handle);
+    if (waiting === undefined) this.#waiting.set(handle, [{ ticket, index }]);
+    else waiting.push({ ticket, index });
+  }
+
+  /** Takes note of a fragment's fate and tells it to who waits for it. One that is not stored is forgotten. */
+  land(handle: number, fate: WriteFate): void {
+    this.#generationOf(handle)?.land(handle, fate);
+    if (this.#waiting.size === 0) return;
+    const waiting = this.#waiting.get(handle);
+    if (waiting === undefined) return;
+    this.#waiting.delete(handle);
+    for (const { ticket, index } of waiting) ticket.settle(index, fate);
   }
 
   /** Forgets everything: after a failover, a reconnect, or a change of the store's identity or of the ring (R9). */
   clear(): void {
-    this.#young = new Map();
-    this.#old = new Map();
-    this.#youngCount = 0;
+    this.#young = new Generation(this.#young.end);
+    this.#old = this.#young;
+  }
+
+  #generationOf(handle: number): Generation | undefined {
+    if (this.#young.holds(handle)) return this.#young;
+    return this.#old.holds(handle) ? this.#old : undefined;
   }
 }
 
-function findIn(generation: Map<string, Instants>, fragment: Fragment): Flight | undefined {
-  let flight = generation.get(fragment.hostId)?.get(fragment.timestampMs);
-  while (flight !== undefined && (flight.idLow !== fragment.idLow || flight.idHigh !== fragment.idHigh)) {
-    flight = flight.next;
+/** Fragments in columns, found through a table of open addressing. Nothing is ever taken out. */
+class Generation {
+  /** The handle of its first fragment. */
+  readonly #start: number;
+  size = 0;
+  #slots = new Int32Array(slotsMin);
+  #hashes = new Int32Array(slotsMin / 2);
+  #idHighs = new Uint32Array(slotsMin / 2);
+  #idLows = new Uint32Array(slotsMin / 2);
+  #timestamps = new Float64Array(slotsMin / 2);
+  readonly #hostIds: string[] = [];
+  readonly #fates: (WriteFate | undefined)[] = [];
+
+  constructor(start: number) {
+    this.#start = start;
   }
-  return flight;
+
+  /** The handle after its last fragment's. */
+  get end(): number {
+    return this.#start + this.size;
+  }
+
+  holds(handle: number): boolean {
+    return handle >= this.#start && handle < this.end;
+  }
+
+  find(fragment: Fragment, hash: number): number {
+    const mask = this.#slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      // A slot holds an index and one, or 0 when it is free.
+      const index = this.#slots[slot]! - 1;
+      if (index < 0) return none;
+      if (this.#hashes[index] === hash && this.#isSame(index, fragment)) return this.#start + index;
+    }
+  }
+
+  add(fragment: Fragment, hash: number): number {
+    if (this.size === this.#hashes.length) this.#grow();
+    const index = this.size++;
+    this.#hashes[index] = hash;
+    this.#idHighs[index] = fragment.idHigh;
+    this.#idLows[index] = fragment.idLow;
+    this.#timestamps[index] = fragment.timestampMs;
+    this.#hostIds.push(fragment.hostId);
+    this.#fates.push(undefined);
+    this.#insert(index, hash);
+    return this.#start + index;
+  }
+
+  fateOf(handle: number): WriteFate | undefined {
+    return this.#fates[handle - this.#start];
+  }
+
+  land(handle: number, fate: WriteFate): void {
+    const index = handle - this.#start;
+    this.#fates[index] = fate;
+    // No instant is NaN, so that nothing is found here any more.
+    if (fate.status !== "stored") this.#timestamps[index] = Number.NaN;
+  }
+
+  #isSame(index: number, fragment: Fragment): boolean {
+    return (
+      this.#idLows[index] === fragment.idLow &&
+      this.#idHighs[index] === fragment.idHigh &&
+      this.#timestamps[index] === fragment.timestampMs &&
+      this.#hostIds[index] === fragment.hostId
+    );
+  }
+
+  #insert(index: number, hash: number): void {
+    const mask = this.#slots.length - 1;
+    let slot = hash & mask;
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
+    this.#slots[slot] = index + 1;
+  }
+
+  #grow(): void {
+    const capacity = this.#hashes.length * 2;
+    this.#hashes = grown(this.#hashes, new Int32Array(capacity));
+    this.#idHighs = grown(this.#idHighs, new Uint32Array(capacity));
+    this.#idLows = grown(this.#idLows, new Uint32Array(capacity));
+    this.#timestamps = grown(this.#timestamps, new Float64Array(capacity));
+    this.#slots = new Int32Array(capacity * 2);
+    for (let index = 0; index < this.size; index++) this.#insert(index, this.#hashes[index]!);
+  }
 }
 
-function forget(generation: Map<string, Instants>, fragment: Fragment, flight: Flight): void {
-  const instants = generation.get(fragment.hostId);
-  const first = instants?.get(fragment.timestampMs);
-  if (instants === undefined || first === undefined) return;
-  if (first === flight) {
-    if (flight.next === undefined) instants.delete(fragment.timestampMs);
-    else instants.set(fragment.timestampMs, flight.next);
-    return;
-  }
-  for (let before = first; before.next !== undefined; before = before.next) {
-    if (before.next !== flight) continue;
-    before.next = flight.next;
-    return;
-  }
+function grown<T extends Int32Array | Uint32Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
+
+/** Mixes host, instant and id, so that hosts which say the same at the same time do not meet in one place. */
+function hashOf({ hostId, timestampMs, idLow }: Fragment): number {
+  let hash = idLow | 0;
+  for (let i = 0; i < hostId.length; i++) hash = Math.imul(hash ^ hostId.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (timestampMs | 0), 0x85ebca6b);
+  return Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35) ^ (hash >>> 13);
 }

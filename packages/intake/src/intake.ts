@@ -1,9 +1,10 @@
 import type { Fragment, MetricStore, WriteFate } from "@mon/store";
 import { BatchReader, type ReadBatch } from "./batch.ts";
-import { Batcher, type BatcherOptions, defaultBatcherOptions } from "./batcher.ts";
+import { Batcher, type BatcherOptions, defaultBatcherOptions, type Passenger } from "./batcher.ts";
 import type { Clock } from "./clock.ts";
 import { createCounters, type IntakeCounters } from "./counters.ts";
-import { Deduplicator, type Flight } from "./deduplicator.ts";
+import { Deduplicator } from "./deduplicator.ts";
+import { assertIntegers } from "./integer-bounds.ts";
 import type { Outcome } from "./outcome.ts";
 import { type IntakeRules, resolveRules } from "./rules.ts";
 import { Ticket } from "./ticket.ts";
@@ -38,6 +39,7 @@ export class Intake {
   /** @throws {RangeError} that names the option and the value it got */
   constructor({ store, clock, stored }: IntakeDeps, options: IntakeOptions = {}) {
     const { rules = {}, dedupBytesMax = 33_554_432, ...batcherOptions } = options;
+    assertIntegers({ dedupBytesMax }, { dedupBytesMax: [0, Number.MAX_SAFE_INTEGER] });
     this.#clock = clock;
     this.#reader = new BatchReader(resolveRules(rules));
     this.#deduplicator = new Deduplicator(dedupBytesMax);
@@ -85,39 +87,21 @@ export class Intake {
   }
 
   #embark(fragments: readonly Fragment[], ticket: Ticket): void {
-    const boarding = [];
+    const boarding: Boarded[] = [];
     for (let index = 0; index < fragments.length; index++) {
       const fragment = fragments[index]!;
       const known = this.#deduplicator.find(fragment);
-      if (known === undefined) boarding.push(this.#passenger(fragment, ticket, index));
+      if (known < 0) boarding.push(new Boarded(fragment, ticket, index, this.#deduplicator));
       else this.#repeat(known, ticket, index);
     }
     if (boarding.length > 0) this.#batcher.add(boarding);
   }
 
-  #passenger(
-    fragment: Fragment,
-    ticket: Ticket,
-    index: number,
-  ): { fragment: Fragment; landed(fate: WriteFate): void } {
-    const flight = this.#deduplicator.add(fragment);
-    return {
-      fragment,
-      landed: (fate) => {
-        this.#deduplicator.land(fragment, flight, fate);
-        ticket.settle(index, fate);
-      },
-    };
-  }
-
-  #repeat(known: Flight, ticket: Ticket, index: number): void {
+  #repeat(known: number, ticket: Ticket, index: number): void {
     this.counters.reportsRepeated++;
-    if (known.fate !== undefined) {
-      ticket.settle(index, known.fate);
-      return;
-    }
-    known.waiting ??= [];
-    known.waiting.push({ ticket, index });
+    const fate = this.#deduplicator.fateOf(known);
+    if (fate !== undefined) ticket.settle(index, fate);
+    else this.#deduplicator.wait(known, ticket, index);
   }
 
   #count(batch: ReadBatch, outcome: Outcome): void {
@@ -130,5 +114,27 @@ export class Intake {
     for (const { reason } of outcome.rejections) {
       counters.rejections.set(reason, (counters.rejections.get(reason) ?? 0) + 1);
     }
+  }
+}
+
+/** A fragment on its way to the store, and who is to learn its fate: its batch, and the repeats that wait for it. */
+class Boarded implements Passenger {
+  readonly fragment: Fragment;
+  readonly #ticket: Ticket;
+  readonly #index: number;
+  readonly #deduplicator: Deduplicator;
+  readonly #handle: number;
+
+  constructor(fragment: Fragment, ticket: Ticket, index: number, deduplicator: Deduplicator) {
+    this.fragment = fragment;
+    this.#ticket = ticket;
+    this.#index = index;
+    this.#deduplicator = deduplicator;
+    this.#handle = deduplicator.add(fragment);
+  }
+
+  landed(fate: WriteFate): void {
+    this.#deduplicator.land(this.#handle, fate);
+    this.#ticket.settle(this.#index, fate);
   }
 }

@@ -1,3 +1,5 @@
+import { assertIntegers } from "./integer-bounds.ts";
+
 /** What happens to a value outside its metric's range: its sample is rejected, or kept with a mark. */
 export type RangeAction = "drop" | "mark";
 
@@ -53,21 +55,31 @@ export const defaultRules: IntakeRules = Object.freeze({
 /** Completes rules with the defaults. @throws {RangeError} that names the rule and the value it got */
 export function resolveRules(rules: Partial<IntakeRules>): IntakeRules {
   const resolved = { ...defaultRules, ...rules };
-  const bounds: readonly [keyof IntakeRules, number, number][] = [
-    ["behindMs", 1, Number.MAX_SAFE_INTEGER],
-    ["aheadMs", 0, Number.MAX_SAFE_INTEGER],
-    ["samplesMax", 1, 1_000_000],
-    ["labelsMax", 0, 1_000],
-    ["nameBytesMax", 1, 65_536],
-    ["labelValueBytesMax", 0, 65_536],
-  ];
-  for (const [name, min, max] of bounds) {
-    const value = resolved[name];
-    if (!Number.isInteger(value) || Number(value) < min || Number(value) > max) {
-      throw new RangeError(`expected ${name} to be an integer from ${min} to ${max}, got ${String(value)}`);
-    }
+  assertIntegers(resolved, {
+    behindMs: [1, Number.MAX_SAFE_INTEGER],
+    aheadMs: [0, Number.MAX_SAFE_INTEGER],
+    samplesMax: [1, 1_000_000],
+    labelsMax: [0, 1_000],
+    nameBytesMax: [1, 65_536],
+    labelValueBytesMax: [0, 65_536],
+  });
+  for (const name of ["nan", "infinite"] as const) {
+    const policy = resolved[name];
+    if (policy !== "reject" && policy !== "keep")
+      throw new RangeError(`expected ${name} to be "reject" or "keep", got ${JSON.stringify(policy)}`);
   }
+  for (const [index, rule] of resolved.ranges.entries()) assertRange(`ranges[${index}]`, rule);
   return resolved;
+}
+
+function assertRange(path: string, { metric, min, max, action }: RangeRule): void {
+  if (metric === "") throw new RangeError(`expected ${path}.metric to name a metric, got an empty text`);
+  if (action !== "drop" && action !== "mark")
+    throw new RangeError(`expected ${path}.action to be "drop" or "mark", got ${JSON.stringify(action)}`);
+  const low = min ?? Number.NEGATIVE_INFINITY;
+  const high = max ?? Number.POSITIVE_INFINITY;
+  if (!(low <= high))
+    throw new RangeError(`expected ${path}.min to be at most ${path}.max, got ${min} and ${max}`);
 }
 
 /** How many metric names {@link RangeRules} remembers the rule of. */
@@ -75,11 +87,11 @@ const rememberedNames = 10_000;
 
 /** Range rules, found by metric name. */
 export class RangeRules {
-  readonly #rules: readonly { readonly pattern: RegExp; readonly rule: RangeRule }[];
+  readonly #rules: readonly RangeRule[];
   readonly #byName = new Map<string, RangeRule | undefined>();
 
   constructor(rules: readonly RangeRule[]) {
-    this.#rules = rules.map((rule) => ({ pattern: glob(rule.metric), rule }));
+    this.#rules = rules;
   }
 
   get isEmpty(): boolean {
@@ -89,19 +101,36 @@ export class RangeRules {
   /** The rule that holds for a metric. O(1) once the name has been seen, else O(rules). */
   find(name: string): RangeRule | undefined {
     if (this.#byName.has(name)) return this.#byName.get(name);
-    const rule = this.#rules.find(({ pattern }) => pattern.test(name))?.rule;
+    const rule = this.#rules.find(({ metric }) => matchesGlob(metric, name));
     if (this.#byName.size === rememberedNames) this.#byName.clear();
     this.#byName.set(name, rule);
     return rule;
   }
 }
 
-function glob(pattern: string): RegExp {
-  const expression = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", "[^]*")
-    .replaceAll("?", "[^]");
-  return new RegExp(`^${expression}$`);
+/** Whether a text is what a pattern with `*` and `?` stands for. O(pattern × text) at worst, whatever the pattern. */
+function matchesGlob(pattern: string, text: string): boolean {
+  let p = 0;
+  let t = 0;
+  /** Where to go back to: the last star, and the first character that it does not stand for yet. */
+  let star = -1;
+  let starEnd = 0;
+  while (t < text.length) {
+    if (pattern[p] === "*") {
+      star = p++;
+      starEnd = t;
+    } else if (pattern[p] === "?" || pattern[p] === text[t]) {
+      p++;
+      t++;
+    } else if (star >= 0) {
+      p = star + 1;
+      t = ++starEnd;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[p] === "*") p++;
+  return p === pattern.length;
 }
 
 /** Whether a value lies in a rule's range; NaN does not. */

@@ -1,4 +1,4 @@
-import { fragmentFromSamples, type WriteFate } from "@mon/store";
+import { type Fragment, fragmentFromSamples, type WriteFate } from "@mon/store";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Batcher, ByteBudget, defaultBatcherOptions, Intake, type Outcome } from "../src/index.ts";
@@ -116,7 +116,7 @@ describe("an intake", () => {
   });
 
   it("remembers repeats within a bound", async () => {
-    const { store, intake, clock } = setUp({ dedupBytesMax: 256 * 2 * 10 });
+    const { store, intake, clock } = setUp({ dedupBytesMax: 64 * 2 * 10 });
     const reports = Array.from({ length: 40 }, (_, i) =>
       encodeReport("h", clock.now() - i, [{ name: "a", value: 1 }]),
     );
@@ -136,6 +136,56 @@ describe("an intake", () => {
     const outcome = intake.submit([report("h", 1)]);
     await clock.advance(5_000);
     expect(await outcome).toMatchObject({ refusals: [{ reportIndex: 0 }], retryDelayMs: 1_000 });
+  });
+
+  it("writes a report once that comes twice in one batch, and acknowledges both (R9)", async () => {
+    const { store, intake, report } = setUp();
+    const outcome = intake.submit([report("h", 1), report("h", 1)]);
+    expect(store.writes.map((write) => write.fragments.length)).toEqual([1]);
+    store.writes[0]!.finish();
+    expect(await outcome).toMatchObject({ reportsStored: 2, samplesStored: 2, refusals: [] });
+  });
+
+  it("answers at once, without a write, a batch of which nothing is left", async () => {
+    const { store, intake } = setUp();
+    expect(await intake.submit([encodeReport("", 1, [{ name: "a", value: 1 }])])).toMatchObject({
+      reportsStored: 0,
+      durability: undefined,
+      copies: 0,
+      rejections: [{ reason: "host_id_missing" }],
+    });
+    expect(await intake.submit([])).toMatchObject({ reportsStored: 0, rejections: [], refusals: [] });
+    expect(store.writes).toEqual([]);
+  });
+
+  it("shows what the store has taken, and only that, before the batch has its outcome", async () => {
+    const store = new GatedStore();
+    const clock = new VirtualClock();
+    const events: unknown[] = [];
+    const onStored = (fragments: readonly Fragment[]): void => {
+      events.push(fragments.map(({ hostId }) => hostId));
+    };
+    const intake = new Intake({ store, clock, stored: onStored });
+    const reports = ["a", "b", "c"].map((hostId) =>
+      encodeReport(hostId, clock.now(), [{ name: "a", value: 1 }]),
+    );
+    const outcome = intake.submit(reports).then(({ reportsStored }) => events.push(reportsStored));
+    store.writes[0]!.finish([stored, retry, stored]);
+    await outcome;
+    expect(events).toEqual([["a", "c"], 2]);
+  });
+
+  it("refuses, and does not acknowledge, when the store answers for fewer fragments than it was given", async () => {
+    const { store, intake, report } = setUp();
+    const outcome = intake.submit([report("a", 1), report("b", 1)]);
+    store.writes[0]!.finish([stored]);
+    expect(await outcome).toMatchObject({
+      reportsStored: 0,
+      refusals: [0, 1].map((reportIndex) => ({
+        reportIndex,
+        message: "expected the store to tell 2 fates, got 1",
+      })),
+    });
   });
 
   it("changes rules while running, and changes nothing when they are out of range", async () => {

@@ -1,9 +1,10 @@
 import type { Fragment } from "@mon/store";
 import type { NativeBatch } from "./database.ts";
 import type { FragmentKeys } from "./fragment-key.ts";
+import { fragmentSealBytes, sealFragment } from "./fragment-record.ts";
 import { numberKey, space } from "./key.ts";
 import { encodeManifest, type HostRange, type InstantRange, noInstants, widen } from "./manifest.ts";
-import { seal, sealBytes, sealed } from "./record.ts";
+import { sealed } from "./record.ts";
 
 /** A host as the writer knows it: its keys, and what the present batch holds of it. */
 export interface WriterHost {
@@ -39,11 +40,11 @@ export class Batch {
 
   /** Writes a fragment under the key that the host's {@link FragmentKeys} made for it. */
   putFragment(host: WriterHost, key: Uint8Array, { timestampMs, bytes }: Fragment): void {
-    const size = sealBytes + bytes.length;
+    const size = fragmentSealBytes + bytes.length;
     if (size > scratch.length) scratch = new Uint8Array(size * 2);
     const value = scratch.subarray(0, size);
-    value.set(bytes, sealBytes);
-    seal(key, value);
+    value.set(bytes, fragmentSealBytes);
+    sealFragment(key, value);
     this.#put(key, value);
     this.#fragments++;
     if (host.sequence !== this.sequence) {

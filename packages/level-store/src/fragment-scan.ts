@@ -1,7 +1,7 @@
 import { blockMs, type Fragment } from "@mon/store";
 import type { Database, KeyRange, Snapshot } from "./database.ts";
 import { parseFragmentKey } from "./fragment-key.ts";
-import { unseal } from "./record.ts";
+import { unsealFragment } from "./fragment-record.ts";
 
 /**
  * Fragments of a range of keys, each with its checksum verified. One that does not pass is not given; it is named to
@@ -18,7 +18,7 @@ export async function* scanFragments(
     const fragments: Fragment[] = [];
     for (const [key, value] of entries) {
       const parsed = parseFragmentKey(key);
-      const bytes = unseal(key, value);
+      const bytes = parsed && unsealFragment(key, parsed, value);
       if (parsed === undefined || bytes === undefined) onDamage(describeKey(key));
       else {
         const { hostId, timestampMs, idHigh, idLow } = parsed;

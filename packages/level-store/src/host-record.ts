@@ -6,6 +6,7 @@ import {
   type Kind,
   type LatestSample,
   type Series,
+  ShapeState,
   seriesKey,
 } from "@mon/store";
 import { getInteger, hostKey, putInteger, space, viewOf } from "./key.ts";
@@ -47,7 +48,7 @@ export function restoreHostState(host: HostState, payload: Uint8Array): void {
     const timestampMs = getInteger(view, position);
     const end = position + 12 + view.getUint32(position + 8);
     const bytes = payload.subarray(position + 12, end);
-    if (shapesLeft-- > 0) host.shapes.push({ timestampMs, bytes: bytes.slice() });
+    if (shapesLeft-- > 0) host.shapes.push(new ShapeState(timestampMs, bytes.slice()));
     else for (const sample of decodeSamples(bytes)) settle(host, { ...sample, timestampMs });
     position = end;
   }

@@ -1,26 +1,17 @@
 import { crc32 } from "node:zlib";
 import { viewOf } from "./key.ts";
 
-/** Bytes that {@link seal} puts before a payload. */
-export const sealBytes = 4;
+/** Bytes of the checksum before a payload. */
+const sealBytes = 4;
 
 /**
- * Writes the checksum of a record into the first {@link sealBytes} of its value: CRC-32 over the key, then the payload
- * that follows. A record that was moved to another key does not pass either.
+ * A value of a payload: its checksum, CRC-32 over the key and the payload, then the payload. A record that was moved to
+ * another key does not pass either.
  */
-export function seal(key: Uint8Array, value: Uint8Array): void {
-  const checksum = crc32(value.subarray(sealBytes), crc32(key));
-  value[0] = checksum >>> 24;
-  value[1] = checksum >>> 16;
-  value[2] = checksum >>> 8;
-  value[3] = checksum;
-}
-
-/** A sealed value of a payload. */
 export function sealed(key: Uint8Array, payload: Uint8Array): Uint8Array {
   const value = new Uint8Array(sealBytes + payload.length);
   value.set(payload, sealBytes);
-  seal(key, value);
+  viewOf(value).setUint32(0, crc32(payload, crc32(key)));
   return value;
 }
 

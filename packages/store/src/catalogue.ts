@@ -1,17 +1,12 @@
+import { decodeSamples } from "./decode-samples.ts";
 import { compareSamples } from "./fold.ts";
-import { decodeSamples, encodeSamples, type Fragment } from "./fragment.ts";
-import { type Sample, type Series, seriesKey } from "./sample.ts";
-import { sameShape } from "./sample-reader.ts";
+import type { Fragment } from "./fragment.ts";
+import { type Kind, type Sample, type Series, seriesKey } from "./sample.ts";
+import { ShapeState } from "./shape.ts";
 import type { HostLatest, LatestSample } from "./store.ts";
 
 /** Shapes remembered for each host; a host whose programs send more kinds of reports than this costs a decode each. */
 const shapesPerHost = 8;
-
-/** The newest fragment of one shape: one list of series, as one program of a host sends it time and again. */
-export interface ShapeState {
-  timestampMs: number;
-  bytes: Uint8Array;
-}
 
 /** What is known of one host. */
 export class HostState {
@@ -29,11 +24,13 @@ export class HostState {
     this.hostId = hostId;
   }
 
-  /** The last value of each series (R19), by series key. */
+  /** The last value of each series (R19), by series key; of the kind that the series has. */
   latest(): HostLatest {
     const newest = new Map(this.settled);
     for (const shape of this.shapes) settle(newest, shape);
-    const samples = [...newest.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sample]) => sample);
+    const samples = [...newest.entries()]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, sample]) => ofKind(sample, this.series.get(key)?.kind ?? sample.kind));
     return { hostId: this.hostId, lastSeenMs: this.lastSeenMs, samples };
   }
 }
@@ -47,6 +44,10 @@ function settle(newest: Map<string, LatestSample>, shape: ShapeState): void {
       newest.set(key, { ...sample, timestampMs: shape.timestampMs });
     }
   }
+}
+
+function ofKind(sample: LatestSample, kind: Kind): LatestSample {
+  return sample.kind === kind ? sample : { ...sample, kind };
 }
 
 function isNewer(sample: Sample, timestampMs: number, known: LatestSample): boolean {
@@ -106,38 +107,30 @@ export class Catalogue {
     return host;
   }
 
-  /** Takes note of a fragment that is stored, or about to be. @throws {StoreError} STORE_FRAGMENT_INVALID */
+  /**
+   * Takes note of a fragment that is stored, or about to be.
+   *
+   * @throws {StoreError} STORE_FRAGMENT_INVALID, and then nothing has changed
+   */
   observe(fragment: Fragment): Observation {
-    const host = this.#hosts.get(fragment.hostId) ?? this.ensureHost(fragment.hostId);
-    if (fragment.timestampMs > host.lastSeenMs) host.lastSeenMs = fragment.timestampMs;
-    const shapes = host.shapes;
-    for (let i = 0; i < shapes.length; i++) {
-      const shape = shapes[i]!;
-      if (!sameShape(shape.bytes, fragment.bytes)) continue;
-      if (fragment.timestampMs > shape.timestampMs) {
-        shape.timestampMs = fragment.timestampMs;
-        if (shape.bytes.length === fragment.bytes.length) shape.bytes.set(fragment.bytes);
-        else shape.bytes = fragment.bytes.slice();
-      } else if (fragment.timestampMs === shape.timestampMs) {
-        foldShape(shape, fragment.bytes);
-      }
-      if (i > 0) {
-        shapes.splice(i, 1);
-        shapes.unshift(shape);
-      }
-      return { host, newSeries: none };
+    const known = this.#hosts.get(fragment.hostId);
+    if (known !== undefined && repeatsShape(known.shapes, fragment)) {
+      if (fragment.timestampMs > known.lastSeenMs) known.lastSeenMs = fragment.timestampMs;
+      return { host: known, newSeries: none };
     }
-    return { host, newSeries: this.#observeShape(host, fragment) };
+    const samples = decodeSamples(fragment.bytes);
+    const host = known ?? this.ensureHost(fragment.hostId);
+    if (fragment.timestampMs > host.lastSeenMs) host.lastSeenMs = fragment.timestampMs;
+    return { host, newSeries: this.#observeShape(host, fragment, samples) };
   }
 
-  #observeShape(host: HostState, fragment: Fragment): readonly Series[] {
-    const samples = decodeSamples(fragment.bytes);
+  #observeShape(host: HostState, fragment: Fragment, samples: readonly Sample[]): readonly Series[] {
     const added: Series[] = [];
     for (const { name, labels, kind } of samples) {
       if (this.addSeries(host, { name, labels, kind })) added.push({ name, labels, kind });
     }
     if (host.shapes.length === shapesPerHost) settle(host.settled, host.shapes.pop()!);
-    host.shapes.unshift({ timestampMs: fragment.timestampMs, bytes: fragment.bytes.slice() });
+    host.shapes.unshift(new ShapeState(fragment.timestampMs, fragment.bytes.slice()));
     return added;
   }
 
@@ -188,12 +181,16 @@ export class Catalogue {
   }
 }
 
-/** Two fragments of one shape and instant: each series keeps the greater value. */
-function foldShape(shape: ShapeState, bytes: Uint8Array): void {
-  const other = decodeSamples(bytes);
-  const folded = decodeSamples(shape.bytes).map((sample, index) => {
-    const rival = other[index]!;
-    return compareSamples(rival, sample) > 0 ? rival : sample;
-  });
-  shape.bytes = encodeSamples(folded);
+/** Takes a fragment into the shape that it repeats, which comes first then. @returns whether there is one */
+function repeatsShape(shapes: ShapeState[], { timestampMs, bytes }: Fragment): boolean {
+  for (let i = 0; i < shapes.length; i++) {
+    const shape = shapes[i]!;
+    if (!shape.take(timestampMs, bytes)) continue;
+    if (i > 0) {
+      shapes.splice(i, 1);
+      shapes.unshift(shape);
+    }
+    return true;
+  }
+  return false;
 }

@@ -20,6 +20,8 @@ class Column {
   #timestampsMs = new Float64Array(16);
   #values = new Uint32Array(32);
   #flags = new Uint32Array(16);
+  /** Where the last conflict is, so that an instant counts once however many fragments disagree. */
+  #conflictIndex = -1;
 
   push(timestampMs: number, high: number, low: number, flags: number): void {
     if (this.length === this.#capacity) this.#grow();
@@ -32,7 +34,7 @@ class Column {
     return this.length === 0 ? Number.NaN : this.#timestampsMs[this.length - 1]!;
   }
 
-  /** Folds a value into the last one (R4). @returns whether they differed */
+  /** Folds a value into the last one (R4). @returns whether this is the first to disagree at its instant */
   foldLast(high: number, low: number, flags: number): boolean {
     const index = this.length - 1;
     const values = this.#values;
@@ -45,12 +47,15 @@ class Column {
       this.#flags[index]!,
     );
     if (order > 0) this.#set(index, high, low, flags);
-    return order !== 0;
+    if (order === 0 || index === this.#conflictIndex) return false;
+    this.#conflictIndex = index;
+    return true;
   }
 
   take(series: Series): SeriesColumn {
     const length = this.length;
     this.length = 0;
+    this.#conflictIndex = -1;
     return {
       series,
       timestampsMs: this.#timestampsMs.slice(0, length),
@@ -80,7 +85,7 @@ function grown<T extends Float64Array | Uint32Array>(from: T, to: T): T {
 
 /** Turns fragments of one host, added in order of time, into folded columns (R4). */
 export class ColumnBuilder {
-  /** Instants at which fragments disagreed on a series. */
+  /** Instants at which fragments disagreed on a series, counted for each series. */
   conflicts = 0;
   /** Samples taken in, before folding. */
   samples = 0;

@@ -154,8 +154,13 @@ export function storeConformance(name: string, fixture: StoreFixture): void {
         report("h", t0, gauge("a", 1), gauge("b", 5)),
         report("h", t0, gauge("a", 2), gauge("b", 5)),
       );
-      const slices = await collect(store.read({ hostId: "h", ...everything }));
-      expect(slices.reduce((sum, slice) => sum + slice.conflicts, 0)).toBe(1);
+      const conflicts = async (): Promise<number> => {
+        const slices = await collect(store.read({ hostId: "h", ...everything }));
+        return slices.reduce((sum, slice) => sum + slice.conflicts, 0);
+      };
+      expect(await conflicts()).toBe(1);
+      await write(report("h", t0, gauge("a", 3), gauge("c", 5)));
+      expect(await conflicts()).toBe(1);
     });
 
     it("does not change when a fragment is written again", async () => {
@@ -268,6 +273,7 @@ export function storeConformance(name: string, fixture: StoreFixture): void {
       expect((await collect(store.series({})))[0]!.series).toEqual([
         { name: "a", labels: [], kind: Kind.gauge },
       ]);
+      expect((await store.latest(["h"]))[0]!.samples[0]!.kind).toBe(Kind.gauge);
     });
 
     it("knows the last value of each series, which never goes back (R19)", async () => {
@@ -408,6 +414,38 @@ export function storeConformance(name: string, fixture: StoreFixture): void {
       ]);
       expect(fates.map((fate) => fate.status)).toEqual(["stored", "rejected"]);
       expect(await readPoints(store, { hostId: "h", ...everything })).toEqual({ a: [[t0, 1, 0]] });
+    });
+
+    it("rejects a fragment that was cut short, even of a series that it knows, and changes nothing for it", async () => {
+      const good = report("h", t0, gauge("a", 1), gauge("b", 1, { x: "1" }));
+      await write(good);
+      const between = report("h", t0, gauge("a", 1)).bytes.length;
+      for (let length = 1; length < good.bytes.length; length++) {
+        if (length === between) continue;
+        const cut = { ...good, timestampMs: t0 + length, bytes: good.bytes.slice(0, length) };
+        const fates = await store.write([cut, { ...cut, hostId: "g" }]);
+        expect(fates.map((fate) => fate.status)).toEqual(["rejected", "rejected"]);
+      }
+      expect(await store.hosts({ limit: 10 })).toEqual([
+        { hostId: "h", lastSeenMs: t0, series: 2, metadata: {} },
+      ]);
+      expect(await readPoints(store, { hostId: "h", ...everything })).toEqual({
+        a: [[t0, 1, 0]],
+        'b{x="1"}': [[t0, 1, 0]],
+      });
+      expect((await store.latest(["h"]))[0]!.samples.map(({ timestampMs }) => timestampMs)).toEqual([t0, t0]);
+    });
+
+    it("refuses to import a fragment that is not canonical", async () => {
+      const good = report("h", t0, gauge("a", 1));
+      async function* fragments(): AsyncIterable<Fragment> {
+        yield good;
+        yield { ...good, timestampMs: t0 + 1, bytes: good.bytes.slice(1) };
+      }
+      const partition = { hostId: "h", blockStartMs: blockStart("h", t0) };
+      await expect(store.importPartition(partition, fragments())).rejects.toMatchObject({
+        code: "STORE_FRAGMENT_INVALID",
+      });
     });
 
     it("counts its hosts and series", async () => {

@@ -5,18 +5,13 @@
  * @packageDocumentation
  */
 export { blockMs, blockStart } from "./block.ts";
-export { Catalogue, HostState, type Observation, type ShapeState } from "./catalogue.ts";
+export { Catalogue, HostState, type Observation } from "./catalogue.ts";
 export { ColumnBuilder, type SeriesColumn } from "./columns.ts";
+export { decodeSamples } from "./decode-samples.ts";
+export { encodeSamples } from "./encode-samples.ts";
 export { StoreError, type StoreErrorCode } from "./errors.ts";
 export { compareBits, compareSamples, type ValueBits, valueBits } from "./fold.ts";
-export {
-  decodeSamples,
-  encodeSamples,
-  type Fragment,
-  fragmentFromSamples,
-  fragmentId,
-  tag,
-} from "./fragment.ts";
+export { type Fragment, fragmentFromSamples, fragmentId } from "./fragment.ts";
 export {
   type CompiledMatchers,
   compileMatchers,
@@ -27,8 +22,9 @@ export {
 export { MemoryStore } from "./memory-store.ts";
 export { type Hash64, murmur3 } from "./murmur3.ts";
 export { Kind, type Label, type Sample, SampleFlag, type Series, seriesKey } from "./sample.ts";
-export { SampleReader, type SampleVisitor, sameShape } from "./sample-reader.ts";
+export { SampleReader, type SampleVisitor } from "./sample-reader.ts";
 export { listHosts, listMetrics, selectSeries } from "./selection.ts";
+export { ShapeState, sameShape } from "./shape.ts";
 export type {
   ColumnSlice,
   Durability,
@@ -48,3 +44,4 @@ export type {
   TrimResult,
   WriteFate,
 } from "./store.ts";
+export { tag } from "./tag.ts";

@@ -14,8 +14,8 @@ export interface Matcher {
   readonly value: string;
 }
 
-/** Bounds on a set of matchers. */
-export const matcherLimits = { matchers: 64, valueLength: 4_096 } as const;
+/** Bounds on a set of matchers: 64 that a caller gives, and one for the name that it gives apart. */
+export const matcherLimits = { matchers: 65, valueLength: 4_096 } as const;
 
 /** Matchers ready to be asked. */
 export interface CompiledMatchers {

@@ -160,6 +160,7 @@ export class MemoryStore implements MetricStore {
   }
 
   async importPartition(partition: Partition, fragments: AsyncIterable<Fragment>): Promise<ImportReceipt> {
+    this.#assertOpen();
     let count = 0;
     for await (const fragment of fragments) {
       if (
@@ -171,7 +172,8 @@ export class MemoryStore implements MetricStore {
           `expected fragments of ${partition.hostId} in block ${partition.blockStartMs}, got ${fragment.hostId} at ${fragment.timestampMs}`,
         );
       }
-      await this.write([fragment]);
+      const [fate] = await this.write([fragment]);
+      if (fate!.status !== "stored") throw new StoreError("STORE_FRAGMENT_INVALID", fate!.reason);
       count++;
     }
     return { fragments: count, durability: "memory" };

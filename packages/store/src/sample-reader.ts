@@ -1,6 +1,7 @@
+import { decodeSamples } from "./decode-samples.ts";
 import { StoreError } from "./errors.ts";
-import { decodeSamples, tag } from "./fragment.ts";
 import type { Kind, Series } from "./sample.ts";
+import { tag } from "./tag.ts";
 
 /**
  * Called for each sample, in order. `slot` indexes {@link SampleReader.series}; the value is given as the two unsigned
@@ -26,7 +27,11 @@ export class SampleReader {
   #view: DataView = new DataView(this.#bytes.buffer);
   #position = 0;
 
-  /** @throws {StoreError} STORE_FRAGMENT_INVALID when `bytes` are not canonical; samples before the fault are visited */
+  /**
+   * Reads a canonical fragment, as {@link decodeSamples} takes it; that its series are in order is not checked again.
+   *
+   * @throws {StoreError} STORE_FRAGMENT_INVALID when `bytes` cannot be read; samples before the fault are visited
+   */
   read(bytes: Uint8Array, visit: SampleVisitor): void {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -142,55 +147,4 @@ function latin1(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
-}
-
-/**
- * Whether two canonical fragments hold the same series with the same kinds, so that they differ in values and flags at
- * most. O(bytes), no allocation.
- */
-export function sameShape(a: Uint8Array, b: Uint8Array): boolean {
-  let i = 0;
-  let j = 0;
-  while (i < a.length && j < b.length) {
-    const endOfA = fieldEnd(a, i);
-    const endOfB = fieldEnd(b, j);
-    i = varintEnd(a, i + 1);
-    j = varintEnd(b, j + 1);
-    const nameEnd = fieldEnd(a, i);
-    for (; i < nameEnd; i++, j++) if (a[i] !== b[j]) return false;
-    if (i < endOfA && a[i] === tag.value) i += 9;
-    if (j < endOfB && b[j] === tag.value) j += 9;
-    const identityEnd = flagsStart(a, i, endOfA);
-    if (identityEnd - i !== flagsStart(b, j, endOfB) - j) return false;
-    for (; i < identityEnd; i++, j++) if (a[i] !== b[j]) return false;
-    i = endOfA;
-    j = endOfB;
-  }
-  return i >= a.length && j >= b.length;
-}
-
-/** Where the length-delimited field at `start` ends. */
-function fieldEnd(bytes: Uint8Array, start: number): number {
-  let size = 0;
-  let position = start + 1;
-  for (let shift = 0; position < bytes.length; shift += 7) {
-    const byte = bytes[position++]!;
-    size |= (byte & 0x7f) << shift;
-    if (byte < 0x80) break;
-  }
-  return position + size;
-}
-
-function varintEnd(bytes: Uint8Array, start: number): number {
-  let position = start;
-  while (position < bytes.length && bytes[position]! >= 0x80) position++;
-  return position + 1;
-}
-
-/** Skips labels and kind of a sample. */
-function flagsStart(bytes: Uint8Array, start: number, end: number): number {
-  let position = start;
-  while (position < end && bytes[position] === tag.labels) position = fieldEnd(bytes, position);
-  if (position < end && bytes[position] === tag.kind) position = varintEnd(bytes, position + 1);
-  return position;
 }

@@ -1,5 +1,5 @@
-import { storeConformance } from "../src/conformance.ts";
-import { MemoryStore } from "../src/index.ts";
+import { MemoryStore } from "@mon/store";
+import { storeConformance } from "@mon/store/conformance";
 
 storeConformance("MemoryStore", {
   async create() {

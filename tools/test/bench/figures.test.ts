@@ -85,6 +85,7 @@ test.each([
   [["--rounds", "two"], '--rounds: expected a number of at least 1, got "two"'],
   [["--only", "("], "--only: Invalid regular expression"],
   [["--corpus", "large"], "--corpus: expected compact or agent, got large"],
+  [["--write", "--quick"], "--write: expected a whole run"],
   [["--fast"], "--fast"],
 ])("%j is refused with a line that says why", (argv, message) => {
   expect(() => readOptions(argv)).toThrow(message);

@@ -1,0 +1,234 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  Catalogue,
+  compareSamples,
+  type Fragment,
+  fragmentFromSamples,
+  type HostLatest,
+  type Kind,
+  type LatestSample,
+  type Sample,
+  type Series,
+  seriesKey,
+} from "../src/index.ts";
+import { arbitraryBits, arbitraryEdits, valueOfBits } from "./support/arbitrary-samples.ts";
+import { check } from "./support/check.ts";
+
+/** A host of the model: every fragment since the last trim that it outlived, folded anew at each question. */
+interface ModelHost {
+  lastSeenMs: number;
+  readonly latest: Map<string, LatestSample>;
+  readonly kinds: Map<string, Kind>;
+}
+
+/** A catalogue written for its meaning alone. */
+class Model {
+  readonly hosts = new Map<string, ModelHost>();
+
+  observe(hostId: string, timestampMs: number, samples: readonly Sample[]): Set<string> {
+    const host = this.hosts.get(hostId) ?? { lastSeenMs: 0, latest: new Map(), kinds: new Map() };
+    this.hosts.set(hostId, host);
+    host.lastSeenMs = Math.max(host.lastSeenMs, timestampMs);
+    const told = new Set<string>();
+    for (const sample of samples) {
+      const key = seriesKey(sample);
+      const kind = host.kinds.get(key);
+      if (kind === undefined || sample.kind < kind) {
+        host.kinds.set(key, sample.kind);
+        told.add(key);
+      }
+      const known = host.latest.get(key);
+      const order =
+        known === undefined ? 1 : timestampMs - known.timestampMs || compareSamples(sample, known);
+      if (order > 0) host.latest.set(key, { ...sample, timestampMs });
+    }
+    return told;
+  }
+
+  latest(hostId: string): HostLatest {
+    const { lastSeenMs, latest, kinds } = this.hosts.get(hostId)!;
+    const samples = [...latest]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, sample]) => ({ ...sample, kind: kinds.get(key)! }));
+    return { hostId, lastSeenMs, samples };
+  }
+
+  trim(beforeMs: number): { hosts: string[]; series: Map<string, string[]> } {
+    const removed = { hosts: [] as string[], series: new Map<string, string[]>() };
+    for (const [hostId, { latest, kinds }] of this.hosts) {
+      const stale = [...latest].filter(([, { timestampMs }]) => timestampMs < beforeMs).map(([key]) => key);
+      for (const key of stale) {
+        latest.delete(key);
+        kinds.delete(key);
+      }
+      if (stale.length > 0) removed.series.set(hostId, stale.sort());
+      if (stale.length === 0 || latest.size > 0) continue;
+      this.hosts.delete(hostId);
+      removed.hosts.push(hostId);
+    }
+    return removed;
+  }
+}
+
+/** Twelve programs a host, more than shapes are remembered, whose reports share series. */
+const programs = Array.from({ length: 12 }, (_, program) => [
+  "shared",
+  `own_${program}`,
+  `pair_${program >> 1}`,
+]);
+
+/** A report of a program: a value, flags and a kind for each of its three series. */
+interface Step {
+  readonly hostId: string;
+  readonly timestampMs: number;
+  readonly program: number;
+  readonly parts: readonly { readonly bits: bigint; readonly flags: number; readonly kind: Kind }[];
+}
+
+const observation: fc.Arbitrary<Step> = fc.record({
+  hostId: fc.constantFrom("g", "h"),
+  timestampMs: fc.integer({ min: 1, max: 30 }),
+  program: fc.nat(programs.length - 1),
+  parts: fc.array(
+    fc.record({
+      bits: fc.oneof(arbitraryBits, fc.constantFrom(0n, 0x3ff0000000000000n, 0x4000000000000000n)),
+      flags: fc.constantFrom(0, 0, 0, 1, 200),
+      kind: fc.constantFrom<Kind>(2, 2, 2, 2, 1, 0),
+    }),
+    { minLength: 3, maxLength: 3 },
+  ),
+});
+
+const steps = fc.array(
+  fc.oneof(
+    { weight: 20, arbitrary: observation },
+    { weight: 1, arbitrary: fc.record({ trim: fc.integer({ min: 1, max: 31 }) }) },
+  ),
+  { maxLength: 80, size: "max" },
+);
+
+function samplesOf({ program, parts }: Step): Sample[] {
+  return programs[program]!.map((name, i): Sample => {
+    const { bits, flags, kind } = parts[i]!;
+    return { name, labels: [], kind, flags, ...valueOfBits(bits) };
+  });
+}
+
+const keysOf = (series: readonly Series[]): Set<string> => new Set(series.map(seriesKey));
+
+describe("a catalogue", () => {
+  it("knows hosts, series and last values as if it kept every sample, in any order of time, across trims", () => {
+    check(
+      fc.property(steps, (history) => {
+        const catalogue = new Catalogue();
+        const model = new Model();
+        for (const step of history) {
+          if ("trim" in step) {
+            const { hosts, series } = catalogue.trim(step.trim);
+            const sorted = new Map([...series].map(([hostId, keys]) => [hostId, keys.toSorted()]));
+            expect({ hosts, series: sorted }).toEqual(model.trim(step.trim));
+          } else {
+            const samples = samplesOf(step);
+            const fragment = fragmentFromSamples(step.hostId, step.timestampMs, samples);
+            const { host, newSeries } = catalogue.observe(fragment);
+            const told = model.observe(step.hostId, step.timestampMs, samples);
+            expect(host.hostId).toBe(step.hostId);
+            expect(keysOf(newSeries)).toEqual(told);
+          }
+          expect(catalogue.hostIds()).toEqual([...model.hosts.keys()].sort());
+          for (const hostId of model.hosts.keys()) {
+            const host = catalogue.host(hostId)!;
+            expect(host.latest()).toEqual(model.latest(hostId));
+            const kinds = new Map([...host.series].map(([key, { kind }]) => [key, kind]));
+            expect(kinds).toEqual(model.hosts.get(hostId)!.kinds);
+          }
+          const sizes = [...model.hosts.values()].map(({ kinds }) => kinds.size);
+          expect(catalogue.hosts).toBe(sizes.length);
+          expect(catalogue.series).toBe(sizes.reduce((sum, size) => sum + size, 0));
+        }
+      }),
+      150,
+    );
+  });
+
+  it("ends with the same last values whatever the order in which fragments came (R19)", () => {
+    const histories = fc
+      .array(observation, { maxLength: 40, size: "max" })
+      .chain((history) =>
+        fc.tuple(
+          fc.constant(history),
+          fc.shuffledSubarray([...history, ...history], { minLength: 2 * history.length }),
+        ),
+      );
+    const latestAfter = (history: readonly Step[]): unknown => {
+      const catalogue = new Catalogue();
+      for (const step of history)
+        catalogue.observe(fragmentFromSamples(step.hostId, step.timestampMs, samplesOf(step)));
+      return catalogue.hostIds().map((hostId) => catalogue.host(hostId)!.latest());
+    };
+    check(
+      fc.property(histories, ([history, shuffled]) => {
+        expect(latestAfter(shuffled)).toEqual(latestAfter(history));
+      }),
+      150,
+    );
+  });
+
+  it("remembers eight shapes of a host and settles the last values of the rest", () => {
+    const catalogue = new Catalogue();
+    for (let i = 0; i < 100; i++) {
+      const sample: Sample = { name: `m${i}`, labels: [], kind: 1, value: i, flags: 0 };
+      catalogue.observe(fragmentFromSamples("h", 1_000 + i, [sample]));
+    }
+    const host = catalogue.host("h")!;
+    expect(host.shapes).toHaveLength(8);
+    expect(host.settled.size).toBe(92);
+    expect(host.latest().samples).toHaveLength(100);
+  });
+
+  it("keeps its own copy of what it observes", () => {
+    const catalogue = new Catalogue();
+    const report = (timestampMs: number, value: number): Fragment =>
+      fragmentFromSamples("h", timestampMs, [{ name: "a", labels: [], kind: 1, value, flags: 0 }]);
+    for (const fragment of [report(1, 1), report(2, 2), report(2, 3), report(3, 0)]) {
+      catalogue.observe(fragment);
+      fragment.bytes.fill(0xff);
+    }
+    expect(catalogue.host("h")!.latest().samples).toMatchObject([{ name: "a", value: 0, timestampMs: 3 }]);
+  });
+
+  it("changes nothing for bytes that are no fragment, of a host and a shape that it knows or not", () => {
+    const catalogue = new Catalogue();
+    const samples: Sample[] = ["a", "b"].map((name) => ({ name, labels: [], kind: 1, value: 1, flags: 1 }));
+    const good = fragmentFromSamples("h", 10, samples);
+    catalogue.observe(good);
+    const before = catalogue.host("h")!.latest();
+    let refused = 0;
+    check(
+      fc.property(arbitraryEdits, fc.constantFrom("h", "new"), (edits, hostId) => {
+        const bytes = edits.reduce((given, edit) => edit(given), good.bytes);
+        const twin = new Catalogue();
+        const isFragment = observes(twin, { ...good, bytes });
+        if (isFragment) return;
+        refused++;
+        expect(twin.hostIds()).toEqual([]);
+        expect(observes(catalogue, { ...good, hostId, timestampMs: 20, bytes })).toBe(false);
+        expect(catalogue.hostIds()).toEqual(["h"]);
+        expect(catalogue.host("h")!.latest()).toEqual(before);
+      }),
+      1_000,
+    );
+    expect(refused).toBeGreaterThan(300);
+  });
+});
+
+function observes(catalogue: Catalogue, fragment: Fragment): boolean {
+  try {
+    catalogue.observe(fragment);
+    return true;
+  } catch (error) {
+    expect(error).toMatchObject({ name: "StoreError", code: "STORE_FRAGMENT_INVALID" });
+    return false;
+  }
+}

@@ -1,0 +1,180 @@
+import {
+  blockMs,
+  type ColumnSlice,
+  decodeSamples,
+  type Fragment,
+  fragmentFromSamples,
+  type HostLatest,
+  type LatestSample,
+  MemoryStore,
+  type MetricStore,
+  type Partition,
+  type ReadRequest,
+  type SeriesSelector,
+  seriesKey,
+  type TrimResult,
+  type WriteFate,
+} from "../../src/index.ts";
+
+/** Has room for one fragment an instant. */
+class KeepsLastFragment extends MemoryStore {
+  readonly #last = new Map<string, Fragment>();
+
+  override async write(fragments: readonly Fragment[]): Promise<readonly WriteFate[]> {
+    for (const fragment of fragments) {
+      this.#last.set(`${fragment.hostId}/${fragment.timestampMs}`, {
+        ...fragment,
+        bytes: fragment.bytes.slice(),
+      });
+    }
+    return super.write(fragments);
+  }
+
+  override async *read(request: ReadRequest): AsyncIterable<ColumnSlice> {
+    await using survivors = new MemoryStore();
+    await survivors.open();
+    await survivors.write([...this.#last.values()]);
+    yield* survivors.read(request);
+  }
+}
+
+/** Takes what was written last for the latest. */
+class LatestGoesBack extends MemoryStore {
+  readonly #samples = new Map<string, Map<string, LatestSample>>();
+
+  override async write(fragments: readonly Fragment[]): Promise<readonly WriteFate[]> {
+    const fates = await super.write(fragments);
+    for (const [i, { hostId, timestampMs, bytes }] of fragments.entries()) {
+      if (fates[i]!.status !== "stored") continue;
+      const host = this.#samples.get(hostId) ?? new Map<string, LatestSample>();
+      this.#samples.set(hostId, host);
+      for (const sample of decodeSamples(bytes)) host.set(seriesKey(sample), { ...sample, timestampMs });
+    }
+    return fates;
+  }
+
+  override async latest(hostIds: readonly string[]): Promise<readonly HostLatest[]> {
+    const latest = await super.latest(hostIds);
+    return latest.map((host) => ({
+      ...host,
+      samples: host.samples.map((sample) => this.#samples.get(host.hostId)!.get(seriesKey(sample))!),
+    }));
+  }
+}
+
+/** Reads whole hosts. */
+class IgnoresRangeEnds extends MemoryStore {
+  override read(request: ReadRequest): AsyncIterable<ColumnSlice> {
+    return super.read({ ...request, startMs: 0, endMs: Number.MAX_SAFE_INTEGER });
+  }
+}
+
+/** Takes the end of a range for excluded. */
+class ExcludesRangeEnd extends MemoryStore {
+  override read(request: ReadRequest): AsyncIterable<ColumnSlice> {
+    return super.read({ ...request, endMs: request.endMs - 1 });
+  }
+}
+
+/** Answers in the order in which blocks lie about. */
+class AnswersBackwards extends MemoryStore {
+  override async *read(request: ReadRequest): AsyncIterable<ColumnSlice> {
+    const slices: ColumnSlice[] = [];
+    for await (const slice of super.read(request)) slices.unshift(slice);
+    yield* slices;
+  }
+}
+
+/** Loses the marks of samples. */
+class ForgetsFlags extends MemoryStore {
+  override write(fragments: readonly Fragment[]): Promise<readonly WriteFate[]> {
+    return super.write(
+      fragments.map(({ hostId, timestampMs, bytes }) =>
+        fragmentFromSamples(
+          hostId,
+          timestampMs,
+          decodeSamples(bytes).map((sample) => ({ ...sample, flags: 0 })),
+        ),
+      ),
+    );
+  }
+}
+
+/** Acknowledges what it has refused. */
+class AcknowledgesEverything extends MemoryStore {
+  override async write(fragments: readonly Fragment[]): Promise<readonly WriteFate[]> {
+    await super.write(fragments);
+    return fragments.map(() => ({ status: "stored", durability: this.durability, copies: 1 }));
+  }
+}
+
+/** Claims more than it gives. */
+class TrimsTooMuch extends MemoryStore {
+  override trim(beforeMs: number): Promise<TrimResult> {
+    return super.trim(beforeMs + blockMs);
+  }
+}
+
+/** Exports one fragment a partition. */
+class ExportsInPart extends MemoryStore {
+  override async *exportPartition(partition: Partition): AsyncIterable<Fragment> {
+    for await (const fragment of super.exportPartition(partition)) {
+      yield fragment;
+      return;
+    }
+  }
+}
+
+/** Does not look at matchers. */
+class IgnoresMatchers extends MemoryStore {
+  override series({ matchers: _, ...selector }: SeriesSelector): ReturnType<MetricStore["series"]> {
+    return super.series(selector);
+  }
+}
+
+/** Goes on after it was closed. */
+class NeverCloses extends MemoryStore {
+  override async close(): Promise<void> {}
+}
+
+/** A store that breaks the contract, and a claim of the suite that must notice. */
+export interface BrokenStore {
+  readonly Store: new () => MemoryStore;
+  readonly claim: string;
+  /** Whether the store says that it can be opened again; it then comes back empty. */
+  readonly reopens?: boolean;
+}
+
+export const brokenStores: Readonly<Record<string, BrokenStore>> = {
+  KeepsLastFragment: {
+    Store: KeepsLastFragment,
+    claim: "keeps all fragments of one instant, and folds them series by series (R4)",
+  },
+  LatestGoesBack: {
+    Store: LatestGoesBack,
+    claim: "knows the last value of each series, which never goes back (R19)",
+  },
+  IgnoresRangeEnds: { Store: IgnoresRangeEnds, claim: "includes both ends of a range and nothing beyond" },
+  ExcludesRangeEnd: { Store: ExcludesRangeEnd, claim: "includes both ends of a range and nothing beyond" },
+  AnswersBackwards: {
+    Store: AnswersBackwards,
+    claim: "answers in order of time across blocks, whatever the order of writing",
+  },
+  ForgetsFlags: { Store: ForgetsFlags, claim: "keeps the marks of samples" },
+  AcknowledgesEverything: {
+    Store: AcknowledgesEverything,
+    claim: "rejects a fragment that is not canonical and stores the rest",
+  },
+  TrimsTooMuch: { Store: TrimsTooMuch, claim: "does not trim a block that ends after the cut" },
+  ExportsInPart: { Store: ExportsInPart, claim: "moves partitions to another store, whole and idempotently" },
+  IgnoresMatchers: {
+    Store: IgnoresMatchers,
+    claim: "lists series by host, and by matchers on host, name and labels",
+  },
+  NeverCloses: { Store: NeverCloses, claim: "closes twice, and refuses what comes after by code" },
+  ComesBackEmpty: {
+    Store: MemoryStore,
+    claim: "has everything again after it was closed and opened",
+    reopens: true,
+  },
+};
