@@ -8,20 +8,20 @@ const names = [
   "disk_free_b",
   "disk_read_b",
   "disk_write_b",
-  "fd_open",
+  "fd_assigned",
   "load_15m",
   "load_1m",
   "load_5m",
   "mem_cached_b",
   "mem_free_b",
-  "mem_used_b",
+  "mem_used_bytes",
   "net_recv_b",
   "net_sent_b",
   "proc_running",
   "proc_total",
   "swap_used_b",
   "tcp_established",
-  "uptime_s",
+  "uptime_seconds",
 ];
 
 /** Encoded reports of 20 metrics, one for each host; in the canonical order of samples, or in its reverse. */

@@ -1,7 +1,6 @@
 import type { Fragment } from "@mon/store";
 import type { NativeBatch } from "./database.ts";
 import type { FragmentKeys } from "./fragment-key.ts";
-import { fragmentSealBytes, sealFragment } from "./fragment-record.ts";
 import { numberKey, space } from "./key.ts";
 import { encodeManifest, type HostRange, type InstantRange, noInstants, widen } from "./manifest.ts";
 import { sealed } from "./record.ts";
@@ -9,13 +8,12 @@ import { sealed } from "./record.ts";
 /** A host as the writer knows it: its keys, and what the present batch holds of it. */
 export interface WriterHost {
   readonly keys: FragmentKeys;
+  /** Whether its state goes beyond its record. */
+  isDirty: boolean;
   /** The sequence of the batch that {@link range} belongs to. */
   sequence: number;
   range: HostRange;
 }
-
-/** Values are put together here; LevelDB copies them before the next one is made. */
-let scratch: Uint8Array = new Uint8Array(64 * 1024);
 
 /** Operations that become durable together, under one sequence number (R12). */
 export class Batch {
@@ -40,12 +38,7 @@ export class Batch {
 
   /** Writes a fragment under the key that the host's {@link FragmentKeys} made for it. */
   putFragment(host: WriterHost, key: Uint8Array, { timestampMs, bytes }: Fragment): void {
-    const size = fragmentSealBytes + bytes.length;
-    if (size > scratch.length) scratch = new Uint8Array(size * 2);
-    const value = scratch.subarray(0, size);
-    value.set(bytes, fragmentSealBytes);
-    sealFragment(key, value);
-    this.#put(key, value);
+    this.#put(key, bytes);
     this.#fragments++;
     if (host.sequence !== this.sequence) {
       host.sequence = this.sequence;

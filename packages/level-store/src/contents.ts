@@ -156,7 +156,10 @@ export class Contents {
       for (const series of newSeries)
         batch.put(catalogueKey(hostId, seriesKey(series)), encodeSeries(series));
       if (host.sequence === 0) this.#hosts.set(hostId, host);
-      if (host.sequence !== batch.sequence) this.#dirty.add(hostId);
+      if (!host.isDirty) {
+        host.isDirty = true;
+        this.#dirty.add(hostId);
+      }
       batch.putFragment(host, key, fragment);
       return undefined;
     } catch (error) {
@@ -240,6 +243,10 @@ export class Contents {
     this.#checkpointedBytes = committedBytes;
     const dirty = [...this.#dirty];
     this.#dirty = new Set();
+    for (const hostId of dirty) {
+      const host = this.#hosts.get(hostId);
+      if (host !== undefined) host.isDirty = false;
+    }
     for (let i = 0; i < dirty.length; i += hostsPerBatch) {
       const hosts = dirty.slice(i, i + hostsPerBatch).map((hostId) => this.catalogue.host(hostId));
       await this.#journal.append((batch) => putHosts(batch, hosts));
@@ -304,7 +311,12 @@ export class Contents {
 const complaintsLimit = 100;
 
 function newHost(hostId: string): WriterHost {
-  return { keys: new FragmentKeys(hostId), sequence: 0, range: { hostId, minMs: 0, maxMs: 0 } };
+  return {
+    keys: new FragmentKeys(hostId),
+    isDirty: false,
+    sequence: 0,
+    range: { hostId, minMs: 0, maxMs: 0 },
+  };
 }
 
 function putHosts(batch: Batch, hosts: readonly (HostState | undefined)[]): void {

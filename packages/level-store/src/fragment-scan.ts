@@ -1,7 +1,6 @@
 import { blockMs, type Fragment } from "@mon/store";
 import type { Database, KeyRange, Snapshot } from "./database.ts";
-import { parseFragmentKey } from "./fragment-key.ts";
-import { unsealFragment } from "./fragment-record.ts";
+import { type FragmentKey, isFragmentOf, parseFragmentKey } from "./fragment-key.ts";
 
 /**
  * Fragments of a range of keys, each with its checksum verified. One that does not pass is not given; it is named to
@@ -18,22 +17,20 @@ export async function* scanFragments(
     const fragments: Fragment[] = [];
     for (const [key, value] of entries) {
       const parsed = parseFragmentKey(key);
-      const bytes = parsed && unsealFragment(key, parsed, value);
-      if (parsed === undefined || bytes === undefined) onDamage(describeKey(key));
-      else {
-        const { hostId, timestampMs, idHigh, idLow } = parsed;
-        fragments.push({ hostId, timestampMs, idHigh, idLow, bytes });
+      if (parsed === undefined || !isFragmentOf(parsed, value)) {
+        onDamage(describeKey(parsed));
+        continue;
       }
+      const { hostId, timestampMs, idHigh, idLow } = parsed;
+      fragments.push({ hostId, timestampMs, idHigh, idLow, bytes: value });
     }
     yield fragments;
   }
 }
 
-function describeKey(key: Uint8Array): string {
-  const parsed = parseFragmentKey(key);
-  if (parsed === undefined) return "a record with an unreadable key does not pass its checksum";
-  const { hostId, timestampMs } = parsed;
-  return `a report of ${hostId} at ${timestampMs} does not pass its checksum`;
+function describeKey(key: FragmentKey | undefined): string {
+  if (key === undefined) return "a record whose key does not pass its checksum";
+  return `a report of ${key.hostId} at ${key.timestampMs} does not pass its checksum`;
 }
 
 /** The last millisecond of a block. */

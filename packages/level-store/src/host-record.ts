@@ -6,7 +6,6 @@ import {
   type Kind,
   type LatestSample,
   type Series,
-  ShapeState,
   seriesKey,
 } from "@mon/store";
 import { getInteger, hostKey, putInteger, space, viewOf } from "./key.ts";
@@ -39,8 +38,9 @@ export function encodeHostState(host: HostState): Uint8Array {
   return bytes;
 }
 
-/** Puts what {@link encodeHostState} kept into a host that has none of it yet. */
-export function restoreHostState(host: HostState, payload: Uint8Array): void {
+/** Puts what {@link encodeHostState} kept into a catalogue that has nothing of the host's state yet. */
+export function restoreHostState(catalogue: Catalogue, hostId: string, payload: Uint8Array): void {
+  const host = catalogue.ensureHost(hostId);
   const view = viewOf(payload);
   host.lastSeenMs = Math.max(host.lastSeenMs, getInteger(view, 0));
   let shapesLeft = view.getUint32(8);
@@ -48,7 +48,7 @@ export function restoreHostState(host: HostState, payload: Uint8Array): void {
     const timestampMs = getInteger(view, position);
     const end = position + 12 + view.getUint32(position + 8);
     const bytes = payload.subarray(position + 12, end);
-    if (shapesLeft-- > 0) host.shapes.push(new ShapeState(timestampMs, bytes.slice()));
+    if (shapesLeft-- > 0) catalogue.addShape(host, timestampMs, bytes);
     else for (const sample of decodeSamples(bytes)) settle(host, { ...sample, timestampMs });
     position = end;
   }

@@ -18,8 +18,13 @@ const textDecoder = new TextDecoder();
 
 /** Writes a whole number between ±2^53 in eight bytes whose order is that of the numbers. */
 export function putInteger(view: DataView, offset: number, value: number): void {
-  view.setUint32(offset, (Math.floor(value / 0x1_0000_0000) ^ 0x8000_0000) >>> 0);
+  view.setUint32(offset, integerHigh(value));
   view.setUint32(offset + 4, value >>> 0);
+}
+
+/** The upper half of a whole number as {@link putInteger} writes it, sign bit flipped. */
+export function integerHigh(value: number): number {
+  return (Math.floor(value / 0x1_0000_0000) ^ 0x8000_0000) >>> 0;
 }
 
 /** Reads what {@link putInteger} wrote. */

@@ -142,7 +142,7 @@ class Recovery {
       catalogue.ensureHost(hostOfKey(key)).metadata = jsonOfPayload(payload);
     }
     for await (const [key, payload] of this.#records(space.latest, "a host's last values")) {
-      restoreHostState(catalogue.ensureHost(hostOfKey(key)), payload);
+      restoreHostState(catalogue, hostOfKey(key), payload);
     }
   }
 

@@ -1,6 +1,7 @@
 import { decodeSamples } from "./decode-samples.ts";
 import { compareSamples } from "./fold.ts";
 import type { Fragment } from "./fragment.ts";
+import { Layouts } from "./layout.ts";
 import { type Kind, type Sample, type Series, seriesKey } from "./sample.ts";
 import { ShapeState } from "./shape.ts";
 import type { HostLatest, LatestSample } from "./store.ts";
@@ -74,6 +75,7 @@ const none: readonly Series[] = [];
  */
 export class Catalogue {
   readonly #hosts: Map<string, HostState> = new Map();
+  readonly #layouts = new Layouts();
   /** Host ids in order, or undefined when one was added or removed since. */
   #ordered: string[] | undefined = [];
   #series = 0;
@@ -130,8 +132,13 @@ export class Catalogue {
       if (this.addSeries(host, { name, labels, kind })) added.push({ name, labels, kind });
     }
     if (host.shapes.length === shapesPerHost) settle(host.settled, host.shapes.pop()!);
-    host.shapes.unshift(new ShapeState(fragment.timestampMs, fragment.bytes.slice()));
+    host.shapes.unshift(new ShapeState(fragment.timestampMs, fragment.bytes, this.#layouts));
     return added;
+  }
+
+  /** Adds the newest fragment of a shape, as a store that opens has kept it. @param bytes - canonical */
+  addShape(host: HostState, timestampMs: number, bytes: Uint8Array): void {
+    host.shapes.push(new ShapeState(timestampMs, bytes, this.#layouts));
   }
 
   /** Adds a series, or lowers its kind (R4). @returns whether anything changed */

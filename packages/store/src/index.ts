@@ -24,7 +24,7 @@ export { type Hash64, murmur3 } from "./murmur3.ts";
 export { Kind, type Label, type Sample, SampleFlag, type Series, seriesKey } from "./sample.ts";
 export { SampleReader, type SampleVisitor } from "./sample-reader.ts";
 export { listHosts, listMetrics, selectSeries } from "./selection.ts";
-export { ShapeState, sameShape } from "./shape.ts";
+export { type ShapeState, sameShape } from "./shape.ts";
 export type {
   ColumnSlice,
   Durability,

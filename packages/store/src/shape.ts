@@ -1,28 +1,32 @@
 import { decodeSamples } from "./decode-samples.ts";
 import { encodeSamples } from "./encode-samples.ts";
 import { compareSamples } from "./fold.ts";
+import { AlignedBytes, type Layout, type Layouts } from "./layout.ts";
 import { tag } from "./tag.ts";
+import { fieldEnd, isZero, varintEnd } from "./wire-walk.ts";
 
 /** The newest fragment of one shape: one list of series, as one program of a host sends it time and again. */
 export class ShapeState {
   #timestampMs: number;
-  #bytes: Uint8Array;
-  /** Where the values stand in {@link bytes}. */
-  #valueOffsets: Int32Array;
+  #aligned: AlignedBytes;
+  #layout: Layout;
+  readonly #layouts: Layouts;
 
-  /** @param bytes - canonical; kept, and written to when the shape takes a newer fragment */
-  constructor(timestampMs: number, bytes: Uint8Array) {
+  /** @param bytes - canonical; copied */
+  constructor(timestampMs: number, bytes: Uint8Array, layouts: Layouts) {
     this.#timestampMs = timestampMs;
-    this.#bytes = bytes;
-    this.#valueOffsets = valueOffsets(bytes);
+    this.#aligned = AlignedBytes.of(bytes);
+    this.#layout = layouts.of(bytes);
+    this.#layouts = layouts;
   }
 
   get timestampMs(): number {
     return this.#timestampMs;
   }
 
+  /** Good until the shape takes the next fragment. */
   get bytes(): Uint8Array {
-    return this.#bytes;
+    return this.#aligned.bytes;
   }
 
   /**
@@ -33,34 +37,21 @@ export class ShapeState {
    * @returns whether it is of this shape
    */
   take(timestampMs: number, bytes: Uint8Array): boolean {
-    const hasSameLayout = this.#differsInValuesOnly(bytes);
-    if (!hasSameLayout && !sameShape(this.#bytes, bytes)) return false;
+    const hasSameLayout = this.#layout.fits(bytes);
+    if (!hasSameLayout && !sameShape(this.bytes, bytes)) return false;
     if (timestampMs > this.#timestampMs) {
       this.#timestampMs = timestampMs;
-      if (hasSameLayout) this.#bytes.set(bytes);
-      else this.#replace(bytes.slice());
-    } else if (timestampMs === this.#timestampMs && !isEqual(this.#bytes, bytes)) {
-      this.#replace(folded(this.#bytes, bytes));
+      if (hasSameLayout) this.#aligned = this.#layout.swap(this.#aligned);
+      else this.#replace(bytes);
+    } else if (timestampMs === this.#timestampMs && !isEqual(this.bytes, bytes)) {
+      this.#replace(folded(this.bytes, bytes));
     }
     return true;
   }
 
   #replace(bytes: Uint8Array): void {
-    this.#bytes = bytes;
-    this.#valueOffsets = valueOffsets(bytes);
-  }
-
-  #differsInValuesOnly(bytes: Uint8Array): boolean {
-    const own = this.#bytes;
-    if (own.length !== bytes.length) return false;
-    const offsets = this.#valueOffsets;
-    let i = 0;
-    for (let value = 0; value <= offsets.length; value++) {
-      const end = value < offsets.length ? offsets[value]! : own.length;
-      for (; i < end; i++) if (own[i] !== bytes[i]) return false;
-      i += 8;
-    }
-    return true;
+    this.#aligned = AlignedBytes.of(bytes);
+    this.#layout = this.#layouts.of(bytes);
   }
 }
 
@@ -79,18 +70,6 @@ function folded(a: Uint8Array, b: Uint8Array): Uint8Array {
       return compareSamples(rival, sample) > 0 ? rival : sample;
     }),
   );
-}
-
-/** Where the values of canonical bytes stand. O(samples). */
-function valueOffsets(bytes: Uint8Array): Int32Array {
-  const offsets: number[] = [];
-  for (let i = 0; i < bytes.length; ) {
-    const end = fieldEnd(bytes, i);
-    const nameEnd = fieldEnd(bytes, varintEnd(bytes, i + 1));
-    if (nameEnd < end && bytes[nameEnd] === tag.value) offsets.push(nameEnd + 1);
-    i = end;
-  }
-  return Int32Array.from(offsets);
 }
 
 /**
@@ -125,30 +104,6 @@ export function sameShape(a: Uint8Array, b: Uint8Array): boolean {
   return j === b.length;
 }
 
-/** Where the length-delimited field at `start` ends; beyond all bytes when it is none, or its length is not minimal. */
-function fieldEnd(bytes: Uint8Array, start: number): number {
-  const beyond = bytes.length + 1;
-  let position = start + 1;
-  let size = bytes[position++]!;
-  if (size >= 0x80) {
-    size &= 0x7f;
-    for (let shift = 7; ; shift += 7) {
-      const byte = bytes[position++];
-      if (byte === undefined || byte === 0 || shift > 21) return beyond;
-      size |= (byte & 0x7f) << shift;
-      if (byte < 0x80) break;
-    }
-  }
-  const end = position + size;
-  return end <= bytes.length ? end : beyond;
-}
-
-function varintEnd(bytes: Uint8Array, start: number): number {
-  let position = start;
-  while (position < bytes.length && bytes[position]! >= 0x80) position++;
-  return position + 1;
-}
-
 /** Skips labels and kind of a sample. */
 function flagsStart(bytes: Uint8Array, start: number, end: number): number {
   let position = start;
@@ -164,10 +119,4 @@ function isFlags(bytes: Uint8Array, start: number, end: number): boolean {
   for (let i = start + 1; i < end - 1; i++) if (bytes[i]! < 0x80) return false;
   const last = bytes[end - 1]!;
   return last > 0 && last < (size === 5 ? 0x10 : 0x80);
-}
-
-/** Whether eight bytes are the double +0, which canonical bytes leave out. */
-function isZero(bytes: Uint8Array, start: number): boolean {
-  for (let i = start; i < start + 8; i++) if (bytes[i] !== 0) return false;
-  return true;
 }

@@ -198,6 +198,38 @@ describe("a catalogue", () => {
     expect(catalogue.host("h")!.latest().samples).toMatchObject([{ name: "a", value: 0, timestampMs: 3 }]);
   });
 
+  it.each([1, 2, 3, 4])(
+    "tells a kind that differs in the last byte, in fragments of every length: %i",
+    (length) => {
+      const catalogue = new Catalogue();
+      const report = (timestampMs: number, kind: Kind): Fragment =>
+        fragmentFromSamples("h", timestampMs, [
+          { name: "m".repeat(length), labels: [], kind, value: 1, flags: 0 },
+        ]);
+      catalogue.observe(report(1, 2));
+      expect(catalogue.observe(report(2, 2)).newSeries).toEqual([]);
+      expect(catalogue.observe(report(3, 1)).newSeries).toMatchObject([{ kind: 1 }]);
+    },
+  );
+
+  it("refuses a value of +0 that is written out, though all else is as it knows it", () => {
+    const catalogue = new Catalogue();
+    for (const [timestampMs, value] of [
+      [1, 1],
+      [2, -0],
+      [3, 2 ** -1074],
+    ] as const) {
+      catalogue.observe(
+        fragmentFromSamples("h", timestampMs, [{ name: "a", labels: [], kind: 1, value, flags: 0 }]),
+      );
+    }
+    expect(observes(catalogue, spelledOutZero)).toBe(false);
+    expect(catalogue.host("h")!.latest()).toMatchObject({
+      lastSeenMs: 3,
+      samples: [{ value: 2 ** -1074, timestampMs: 3 }],
+    });
+  });
+
   it("changes nothing for bytes that are no fragment, of a host and a shape that it knows or not", () => {
     const catalogue = new Catalogue();
     const samples: Sample[] = ["a", "b"].map((name) => ({ name, labels: [], kind: 1, value: 1, flags: 1 }));
@@ -222,6 +254,10 @@ describe("a catalogue", () => {
     expect(refused).toBeGreaterThan(300);
   });
 });
+
+/** A fragment of one series whose value is written out, though it is +0. */
+const spelledOutZero = fragmentFromSamples("h", 20, [{ name: "a", labels: [], kind: 1, value: 1, flags: 0 }]);
+spelledOutZero.bytes.fill(0, 6, 14);
 
 function observes(catalogue: Catalogue, fragment: Fragment): boolean {
   try {

@@ -203,6 +203,14 @@ describe("sameShape", () => {
       expect(sameShape(bytes, Uint8Array.of(...bytes, more))).toBe(false);
   });
 
+  it("does not hold for a value of +0 that is written out, nor for a length of more bytes than it needs", () => {
+    const bytes = encodeSamples([{ name: "a", labels: [], kind: 1, value: 1, flags: 0 }]);
+    const zero = bytes.slice();
+    zero.fill(0, 6, 14);
+    expect(sameShape(bytes, zero)).toBe(false);
+    expect(sameShape(bytes, Uint8Array.of(0x1a, bytes[1]! | 0x80, 0x00, ...bytes.subarray(2)))).toBe(false);
+  });
+
   it("ends for any two byte strings, at once", () => {
     check(
       fc.property(fc.oneof(arbitraryBytes, edited), fc.oneof(arbitraryBytes, edited), (a, b) => {

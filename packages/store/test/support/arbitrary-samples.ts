@@ -61,7 +61,7 @@ export const arbitraryFlags: fc.Arbitrary<number> = fc.oneof(
   fc.nat(),
 );
 
-export const arbitrarySample: fc.Arbitrary<Sample> = fc
+const arbitrarySample: fc.Arbitrary<Sample> = fc
   .tuple(
     fc.record({
       name: text.filter((name) => name !== ""),
@@ -107,15 +107,22 @@ export const arbitraryEdits: fc.Arbitrary<((bytes: Uint8Array) => Uint8Array)[]>
   { minLength: 1, maxLength: 3 },
 );
 
-/** Bytes that look like fragments: mostly tags, short lengths and letters. */
+/** Bytes that look like fragments: mostly tags, short lengths and letters, with long varints here and there. */
 export const arbitraryBytes: fc.Arbitrary<Uint8Array> = fc
   .array(
     fc.oneof(
-      { weight: 3, arbitrary: fc.constantFrom(0x1a, 0x0a, 0x11, 0x12, 0x20, 0x28) },
-      { weight: 3, arbitrary: fc.nat(12) },
-      { weight: 1, arbitrary: fc.constantFrom(0x80, 0xff, 0x8f, 0x0f) },
-      { weight: 1, arbitrary: fc.nat(255) },
+      { weight: 6, arbitrary: fc.constantFrom([0x1a], [0x0a], [0x11], [0x12], [0x20], [0x28]) },
+      { weight: 6, arbitrary: fc.nat(12).map((byte) => [byte]) },
+      { weight: 1, arbitrary: fc.constantFrom([0x80], [0xff], [0x8f], [0x0f]) },
+      {
+        weight: 1,
+        arbitrary: fc.constantFrom(
+          [0xff, 0xff, 0xff, 0xff, 0x0f],
+          [0xf0, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+        ),
+      },
+      { weight: 2, arbitrary: fc.nat(255).map((byte) => [byte]) },
     ),
     { maxLength: 60, size: "max" },
   )
-  .map((bytes) => Uint8Array.from(bytes));
+  .map((parts) => Uint8Array.from(parts.flat()));
