@@ -8,7 +8,7 @@ export interface BatcherOptions {
   readonly batchReportsMax: number;
   /** Bytes a flush, at least 1; a single larger fragment flies alone. Default 1 MiB. */
   readonly batchBytesMax: number;
-  /** Flushes under way at a time, at least 1. Default 2. */
+  /** Flushes under way at a time, at least 1; one that timed out counts until the store lets go of it. Default 2. */
   readonly flushesInFlightMax: number;
   /** How long a fragment may wait for company while the store is idle, in milliseconds. Default 0: not at all. */
   readonly lingerMs: number;
@@ -141,34 +141,47 @@ export class Batcher {
 
   async #flush(flight: readonly Passenger[]): Promise<void> {
     this.#inFlight++;
-    const fates = await this.#fates(flight);
-    this.#inFlight--;
+    const written = this.#written(flight);
+    const fates = await this.#inTime(flight, written);
     for (let i = 0; i < flight.length; i++) flight[i]!.landed(fates[i]!);
+    // A write that the store still holds keeps its place: one that hangs must not gather others behind it.
+    await written;
+    this.#inFlight--;
     this.#pump();
   }
 
-  /** Never rejects: what goes wrong with a flush is the fate of its fragments. */
-  async #fates(flight: readonly Passenger[]): Promise<readonly WriteFate[]> {
+  /** The fates, or after `flushTimeoutMs` that nothing is known of them. */
+  async #inTime(
+    flight: readonly Passenger[],
+    written: Promise<readonly WriteFate[]>,
+  ): Promise<readonly WriteFate[]> {
     const { flushTimeoutMs } = this.#options;
-    const all = (reason: string): readonly WriteFate[] => {
-      const fate: WriteFate = { status: "retry", reason, retryDelayMs: 1_000 };
-      return flight.map(() => fate);
-    };
     let timer: Timer | undefined;
     const late = new Promise<readonly WriteFate[]>((resolve) => {
       timer = this.#clock.setTimeout(
-        () => resolve(all(`expected the store to answer within ${flushTimeoutMs} ms, got no answer`)),
+        () =>
+          resolve(retries(flight, `expected the store to answer within ${flushTimeoutMs} ms, got no answer`)),
         flushTimeoutMs,
       );
     });
+    const fates = await Promise.race([written, late]);
+    timer?.cancel();
+    return fates;
+  }
+
+  /** Never rejects: what goes wrong with a flush is the fate of its fragments. */
+  async #written(flight: readonly Passenger[]): Promise<readonly WriteFate[]> {
     try {
-      const fates = await Promise.race([this.#write(flight.map((passenger) => passenger.fragment)), late]);
+      const fates = await this.#write(flight.map((passenger) => passenger.fragment));
       if (fates.length === flight.length) return fates;
-      return all(`expected the store to tell ${flight.length} fates, got ${fates.length}`);
+      return retries(flight, `expected the store to tell ${flight.length} fates, got ${fates.length}`);
     } catch (error) {
-      return all(error instanceof Error ? error.message : String(error));
-    } finally {
-      timer?.cancel();
+      return retries(flight, error instanceof Error ? error.message : String(error));
     }
   }
+}
+
+function retries(flight: readonly Passenger[], reason: string): readonly WriteFate[] {
+  const fate: WriteFate = { status: "retry", reason, retryDelayMs: 1_000 };
+  return flight.map(() => fate);
 }
