@@ -73,7 +73,6 @@ export interface BrokerConfig {
     readonly labelsMax: number;
     readonly nameBytesMax: number;
     readonly labelValueBytesMax: number;
-    readonly seriesPerHostMax: number;
     readonly streamsPerConnectionMax: number;
     readonly connectionsPerAddressMax: number;
     readonly connectionsMax: number;
@@ -351,11 +350,6 @@ export const brokerSchema: Schema<BrokerConfig> = defineSchema<BrokerConfig>({
         default: 2 * KiB,
         restart: false,
         description: "Longest value of a label, in UTF-8.",
-      }),
-      seriesPerHostMax: key(integer({ min: 1, max: 10_000_000 }), {
-        default: 50_000,
-        restart: false,
-        description: "Most series of a host; a new one beyond is refused, known ones go on.",
       }),
       streamsPerConnectionMax: key(integer({ min: 1, max: 10_000 }), {
         default: 64,

@@ -34,7 +34,6 @@ describe("the broker's configuration", () => {
         labelsMax: 32,
         nameBytesMax: 1_024,
         labelValueBytesMax: 2_048,
-        seriesPerHostMax: 50_000,
         streamsPerConnectionMax: 64,
         connectionsPerAddressMax: 200,
         connectionsMax: 4_096,

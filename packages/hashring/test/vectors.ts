@@ -46,7 +46,7 @@ export const ALL_POINTS_IN_COMMON = ["broker-1jp6wk4", "broker-0ia0n4t"] as cons
 /** The same, where UTF-8 and UTF-16 disagree about which is smaller. In UTF-8 it is the first. */
 export const ORDERED_BY_UTF8 = ["～1ekaywc", "😀0f1b138"] as const;
 
-export const plainParameters: OracleParameters = {
+const plainParameters: OracleParameters = {
   vnodes: 150,
   hash: "crc32-fmix32",
   seed: 0,

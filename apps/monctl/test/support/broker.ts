@@ -38,7 +38,7 @@ export interface TestBroker extends AsyncDisposable {
 export const dataStartMs: number = Date.UTC(2026, 10, 23, 17, 0, 0);
 
 /** The tiny data set: a gauge of two modes and a counter, of three hosts, every 10 s for a minute. */
-export const reports: Report[] = ["db-1", "web-1", "web-2"].flatMap((hostId, host) =>
+const reports: Report[] = ["db-1", "web-1", "web-2"].flatMap((hostId, host) =>
   [0, 1, 2, 3, 4, 5].map((step) =>
     create(ReportSchema, {
       hostId,
