@@ -1,3 +1,4 @@
 import { defineTests } from "../../tools/build/define-tests.ts";
 
-export default defineTests();
+// Most of the time goes by in other processes, or in waiting for them.
+export default defineTests({ maxWorkers: 3 });

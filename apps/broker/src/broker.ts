@@ -10,6 +10,7 @@ import type { MetricStore } from "@mon/store";
 import { GrpcDoor, type TlsFiles } from "./doors/grpc-door.ts";
 import { HttpDoor } from "./doors/http-door.ts";
 import type { Page } from "./doors/page.ts";
+import { isPlainGrpc } from "./doors/report-call.ts";
 import { RpcHandler } from "./doors/rpc-handler.ts";
 import { httpRoutes } from "./http-routes.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -110,11 +111,7 @@ export class Broker {
       clock,
     });
     const services = [MonitorService, QueryService, AdminService];
-    const health = createHealthService(
-      this.#lifecycle,
-      new Set(services.map(({ typeName }) => typeName)),
-      this.#closed.signal,
-    );
+    const health = createHealthService(this.#lifecycle, new Set(services.map(({ typeName }) => typeName)));
 
     const rpcOptions = {
       connectionBytesMax: limits.connectionBytesInFlightMax,
@@ -141,6 +138,10 @@ export class Broker {
           router.rpc(twinOfReport, (batches, context) => monitor.reportBatches(batches, context));
           router.rpc(twinOfPush, (batch, context) => monitor.pushBatch(batch, context));
         },
+        shortCut: (path, request, response, connection, progress) =>
+          path === reportPath && isPlainGrpc(request)
+            ? monitor.reportCall(request, response, connection, progress)
+            : undefined,
       }),
       limits,
       tls,
@@ -215,8 +216,10 @@ export class Broker {
       this.#grpcDoor.destroy();
       this.#httpDoor.destroy();
     }, config.shutdown.drainTimeoutMs * 0.8);
+    // The doors stay open meanwhile, so that health checks see it going; nothing more is taken in.
     await this.#intake.drain();
-    await Promise.all([this.#grpcDoor.close(), this.#httpDoor.close()]);
+    await this.#grpcDoor.close();
+    await this.#httpDoor.close();
     clearTimeout(cutOff);
     await this.#intake.drain();
     this.#closed.abort();
@@ -225,6 +228,8 @@ export class Broker {
     await store.close();
   }
 }
+
+const reportPath = `/${MonitorService.typeName}/${MonitorService.method.report.name}`;
 
 /** `Report` and `Push` with their wire twins as input: the same path, the same bytes, reports left undecoded. */
 const twinOfReport: DescMethodBiDiStreaming<

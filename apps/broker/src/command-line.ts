@@ -9,6 +9,7 @@ import {
   loadConfig,
 } from "@mon/config";
 import { Command } from "commander";
+import { ExitCode } from "./exit-code.ts";
 import { version } from "./version.ts";
 
 /** What the broker was told to do. */
@@ -40,7 +41,8 @@ export function readCommandLine(argv: readonly string[], env: NodeJS.ProcessEnv)
     .option("--print-config", "print the configuration in force, with the origin of each value, and exit")
     .option("--set <path=value>", "set any key by its path; repeatable", collect, [])
     .addHelpText("after", examples)
-    .showHelpAfterError("(--help shows what there is)");
+    .showHelpAfterError("(--help shows what there is)")
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : ExitCode.configInvalid));
   for (const { flag, description } of listFlags(brokerSchema)) command.option(flag, description);
   command.parse(argv, { from: "user" });
   const options = command.opts();

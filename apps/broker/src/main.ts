@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type BrokerConfig, ConfigError, printConfig } from "@mon/config";
 import { LevelStore, type LevelStoreLogger } from "@mon/level-store";
 import { MemoryStore, type MetricStore, StoreError } from "@mon/store";
@@ -9,9 +9,11 @@ import { Broker } from "./broker.ts";
 import { readCommandLine } from "./command-line.ts";
 import { Page } from "./doors/page.ts";
 import { ExitCode } from "./exit-code.ts";
-import { createLogger } from "./logger.ts";
+import { createLogger, type Logger } from "./logger.ts";
 import { systemClock } from "./system-clock.ts";
 
+/** What `listen` fails with when the port or the address is not to be had. */
+const listenErrors = new Set<unknown>(["EADDRINUSE", "EADDRNOTAVAIL", "EACCES", "ENOTFOUND", "EAI_AGAIN"]);
 /** The web page, beside this app in a checkout. */
 const pageDirectory = resolve(import.meta.dirname, "../../dashboard/dist");
 
@@ -45,6 +47,7 @@ async function main(): Promise<void> {
     logger,
   });
   const addresses = await broker.start();
+  stopOnSignal(broker, config.shutdown.drainTimeoutMs, logger);
   const scheme = config.tls.certFile === undefined ? "http" : "https";
   const shown = config.listen.address.includes(":") ? `[${config.listen.address}]` : config.listen.address;
   if (config.insecure)
@@ -57,13 +60,20 @@ async function main(): Promise<void> {
     },
     "serving",
   );
+}
 
+/** Stops the broker at the first signal, and ends the process at the second, or when the first takes too long. */
+function stopOnSignal(broker: Broker, drainTimeoutMs: number, logger: Logger): void {
   let isStopping = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
       if (isStopping) process.exit(ExitCode.broken);
       isStopping = true;
       logger.info({ signal }, "stopping");
+      setTimeout(() => {
+        logger.error(`expected to stop within ${drainTimeoutMs} ms, giving up: the store does not answer`);
+        process.exit(ExitCode.broken);
+      }, drainTimeoutMs).unref();
       broker.stop().then(
         () => {
           logger.info("stopped");
@@ -82,7 +92,7 @@ function createStore(
   if (config.store.kind === "memory") return { store: new MemoryStore(), location: "memory" };
   const directory = join(config.dataDir, "store");
   try {
-    mkdirSync(config.dataDir, { recursive: true });
+    makeDirectory(resolve(config.dataDir));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new StoreError(
@@ -95,9 +105,27 @@ function createStore(
   return { store, location: directory };
 }
 
+/** Makes a directory and those above it, one by one: Node's own way of doing so never ends below `/proc`. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path);
+}
+
 function readTls({ tls }: BrokerConfig): { cert: Buffer; key: Buffer } | undefined {
   if (tls.certFile === undefined || tls.keyFile === undefined) return undefined;
-  return { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) };
+  return { cert: readPem("tls.certFile", tls.certFile), key: readPem("tls.keyFile", tls.keyFile) };
+}
+
+function readPem(path: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    const value = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError([
+      { path, value, expected: "a file that can be read", origin: "file", source: file },
+    ]);
+  }
 }
 
 /** Says in one line what went wrong, and ends the process with the code for it. */
@@ -117,6 +145,5 @@ function exitCode(error: unknown): ExitCode {
   if (error instanceof ConfigError) return ExitCode.configInvalid;
   if (error instanceof StoreError) return ExitCode.dataUnusable;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE" || code === "EADDRNOTAVAIL" || code === "EACCES") return ExitCode.portUnavailable;
-  return ExitCode.broken;
+  return listenErrors.has(code) ? ExitCode.portUnavailable : ExitCode.broken;
 }

@@ -32,17 +32,21 @@ export class MessageProgress {
     return this.#pieces > 0 && this.#now() - this.#startedAtMs > messageTimeMsMax;
   }
 
+  /** Tells that a piece has arrived. @throws {ConnectError} RESOURCE_EXHAUSTED */
+  pieceArrived(bytes: number): void {
+    if (this.#pieces++ === 0) this.#startedAtMs = this.#now();
+    this.#bytes += bytes;
+    if (this.#pieces <= piecesMin || this.#bytes >= this.#pieces * pieceBytesMean) return;
+    throw new ConnectError(
+      `expected a message in pieces of at least ${pieceBytesMean} bytes, got ${this.#bytes} bytes in ${this.#pieces}`,
+      Code.ResourceExhausted,
+    );
+  }
+
   /** Passes pieces on. @throws {ConnectError} RESOURCE_EXHAUSTED */
   async *watch(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const piece of pieces) {
-      if (this.#pieces++ === 0) this.#startedAtMs = this.#now();
-      this.#bytes += piece.length;
-      if (this.#pieces > piecesMin && this.#bytes < this.#pieces * pieceBytesMean) {
-        throw new ConnectError(
-          `expected a message in pieces of at least ${pieceBytesMean} bytes, got ${this.#bytes} bytes in ${this.#pieces}`,
-          Code.ResourceExhausted,
-        );
-      }
+      this.pieceArrived(piece.length);
       yield piece;
     }
   }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse, Http2Session } from "node:http2";
+import { constants, type Http2ServerRequest, type Http2ServerResponse, type Http2Session } from "node:http2";
 import {
   Code,
   ConnectError,
@@ -15,7 +15,7 @@ import {
 import { ByteBudget } from "@mon/intake";
 import type { Logger } from "../logger.ts";
 import type { Telemetry } from "../observe/telemetry.ts";
-import { connectionKey } from "./connection.ts";
+import { type Connection, connectionKey } from "./connection.ts";
 import { MessageProgress } from "./message-progress.ts";
 
 /** How a door serves calls. */
@@ -24,6 +24,14 @@ export interface RpcOptions {
   readonly routes: (router: ConnectRouter) => void;
   /** Calls in a binary format that are decoded as their wire twins instead. */
   readonly twinRoutes: (router: ConnectRouter) => void;
+  /** Takes calls that need not go through Connect. @returns undefined for one that does */
+  readonly shortCut?: (
+    path: string,
+    request: Http2ServerRequest,
+    response: Http2ServerResponse,
+    connection: Connection,
+    progress: MessageProgress,
+  ) => Promise<void> | undefined;
   /** The largest message, in bytes after decompression. */
   readonly messageBytesMax: number;
   /** Bytes of one connection that may be under way. */
@@ -36,6 +44,8 @@ export interface RpcOptions {
 
 /** How often calls are looked at for messages that do not come to an end, in milliseconds. */
 const sweepIntervalMs = 5_000;
+/** How long a request may go on after its answer, in milliseconds. */
+const requestGraceMs = 1_000;
 /** The largest answer, in bytes. */
 const answerBytesMax = 67_108_864;
 /** The longest timeout that a caller may ask for: a day, for streams. */
@@ -75,12 +85,17 @@ export class RpcHandler {
   /** Answers a call. Never rejects: what goes wrong is the caller's answer, or the log's. */
   async handle(request: NodeRequest, response: NodeResponse): Promise<void> {
     const path = (request.url ?? "").split("?", 1)[0]!;
-    const isJson = (request.headers["content-type"] ?? "").includes("json");
-    const handler = (isJson ? undefined : this.#twins.get(path)) ?? this.#handlers.get(path)!;
     const progress = new MessageProgress(() => performance.now());
     const connection = { budget: this.#budget(request), messageArrived: () => progress.messageArrived() };
     this.#calls.set(progress, response);
     response.once("close", () => this.#calls.delete(progress));
+    if ("stream" in request) request.stream.once("wantTrailers", () => endRequest(request));
+    if ("stream" in request && "stream" in response) {
+      const taken = this.#options.shortCut?.(path, request, response, connection, progress);
+      if (taken !== undefined) return await taken;
+    }
+    const isJson = (request.headers["content-type"] ?? "").includes("json");
+    const handler = (isJson ? undefined : this.#twins.get(path)) ?? this.#handlers.get(path)!;
     try {
       const values = createContextValues().set(connectionKey, connection);
       const call = universalRequestFromNodeRequest(request, response, undefined, values);
@@ -92,7 +107,9 @@ export class RpcHandler {
   }
 
   #budget(request: NodeRequest): ByteBudget {
-    const connection: Http2Session | object = "stream" in request ? request.stream.session! : request.socket;
+    // A stream whose session is gone already has none.
+    const connection: Http2Session | object =
+      "stream" in request ? (request.stream.session ?? request.stream) : request.socket;
     let budget = this.#budgets.get(connection);
     if (budget === undefined) {
       budget = new ByteBudget(this.#options.connectionBytesMax);
@@ -113,6 +130,20 @@ export class RpcHandler {
   }
 }
 
+/**
+ * Lets go of a request that goes on after its answer is complete: else its stream stays open for as long as the caller
+ * likes. The caller gets time to read the answer first, as some take a stream that is reset for one that failed; what
+ * comes meanwhile is thrown away, as bytes that nobody reads use up the memory that a connection is given.
+ *
+ * @see RFC 9113, §8.1
+ */
+function endRequest({ complete, stream }: Http2ServerRequest): void {
+  if (complete) return;
+  stream.removeAllListeners("data").resume();
+  const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), requestGraceMs);
+  stream.once("close", () => clearTimeout(timer));
+}
+
 function handlersByPath(options: RpcOptions, routes: (router: ConnectRouter) => void) {
   const router = createConnectRouter({
     acceptCompression: [compressionGzip],
@@ -122,15 +153,20 @@ function handlersByPath(options: RpcOptions, routes: (router: ConnectRouter) => 
     shutdownSignal: options.closed,
     jsonOptions: { ignoreUnknownFields: false },
     binaryOptions: { readUnknownFields: false },
+    requestGate: (context) =>
+      context.signal.addEventListener("abort", () => ended(options, context.signal.reason), { once: true }),
     interceptors: [
       (next) => async (request) => {
-        if (!request.stream) request.contextValues.get(connectionKey).messageArrived();
+        const { messageArrived } = request.contextValues.get(connectionKey);
+        if (!request.stream) messageArrived();
         try {
-          const response = await next(request);
+          const response = await next(
+            request.stream ? { ...request, message: noting(request.message, messageArrived) } : request,
+          );
           if (!response.stream) return response;
-          return { ...response, message: countingErrors(options, request.method.name, response.message) };
+          return { ...response, message: hidingErrors(options, request.method.name, response.message) };
         } catch (error) {
-          throw counted(options, request.method.name, error);
+          throw hidden(options, request.method.name, error);
         }
       },
     ],
@@ -139,8 +175,33 @@ function handlersByPath(options: RpcOptions, routes: (router: ConnectRouter) => 
   return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 }
 
-/** Passes messages on, and treats an error as {@link counted} does. */
-async function* countingErrors<T>(
+/**
+ * Takes note of how a call ended. Connect aborts its signal with the error that it is about to send, if any, wherever
+ * that came up: interceptors never see what is wrong with the bytes of a unary call.
+ */
+function ended({ telemetry }: RpcOptions, reason: unknown): void {
+  if (!(reason instanceof ConnectError)) return;
+  // Connect blames itself for bytes that are no message. They are the caller's, and will never pass.
+  if (reason.code === Code.Internal && /^(parse binary:|decompression failed$)/.test(reason.rawMessage))
+    Object.assign(reason, { code: Code.InvalidArgument });
+  countCallError(telemetry, reason);
+}
+
+/** Counts a call that ended with an error, by the name of its code. */
+export function countCallError(telemetry: Telemetry, { code }: ConnectError): void {
+  telemetry.countCallError(Code[code].replace(/(?<=[a-z])[A-Z]/g, "_$&").toLowerCase());
+}
+
+/** Passes messages on, and tells of each. */
+async function* noting<T>(messages: AsyncIterable<T>, arrived: () => void): AsyncGenerator<T> {
+  for await (const message of messages) {
+    arrived();
+    yield message;
+  }
+}
+
+/** Passes messages on, and treats an error as {@link hidden} does. */
+async function* hidingErrors<T>(
   options: RpcOptions,
   method: string,
   messages: AsyncIterable<T>,
@@ -148,15 +209,13 @@ async function* countingErrors<T>(
   try {
     yield* messages;
   } catch (error) {
-    throw counted(options, method, error);
+    throw hidden(options, method, error);
   }
 }
 
-/** Counts an error that a caller gets, and hides from the caller what is not meant for it. */
-function counted({ telemetry, logger }: RpcOptions, method: string, error: unknown): ConnectError {
-  const known = ConnectError.from(error, Code.Internal);
-  telemetry.countCallError(Code[known.code].toLowerCase());
-  if (error instanceof ConnectError) return known;
+/** Hides from a caller what is not meant for it. */
+function hidden({ logger }: RpcOptions, method: string, error: unknown): ConnectError {
+  if (error instanceof ConnectError) return error;
   logger.error({ method, err: error }, "a call failed unexpectedly");
   return new ConnectError("internal error", Code.Internal);
 }

@@ -13,6 +13,10 @@ export interface SessionLimits {
   readonly idleMs: number;
   /** How old a connection may get, give or take a tenth, before it is asked to go. */
   readonly ageMs: number;
+  /** How long the streams of a connection may live on after it was asked to go. */
+  readonly ageGraceMs: number;
+  /** How long a peer may keep its side of a connection open that has ended; up to twice as long. */
+  readonly lingerMs: number;
   /** Streams that may end abnormally within ten seconds. */
   readonly resetsMax: number;
 }
@@ -23,6 +27,8 @@ export const sessionLimits: Omit<SessionLimits, "connectionsPerAddressMax"> = {
   pingTimeoutMs: 10_000,
   idleMs: 10_000,
   ageMs: 3_600_000,
+  ageGraceMs: 300_000,
+  lingerMs: 500,
   resetsMax: 200,
 };
 
@@ -33,7 +39,12 @@ export class SessionGuard {
   readonly #limits: SessionLimits;
   readonly #random: () => number;
   readonly #addresses = new Map<string, number>();
-  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #sockets = new Map<string, Socket>();
+  /** With the remote end of each. */
+  readonly #sessions = new Map<ServerHttp2Session, string>();
+  /** Looks for sessions that have ended and whose peer has not let go; set while there are sessions. */
+  #sweep: NodeJS.Timeout | undefined;
+  #ended: ReadonlySet<ServerHttp2Session> = new Set();
 
   /** @param random - a number from 0 to 1, to spread maximum ages */
   constructor(limits: SessionLimits, random: () => number) {
@@ -54,12 +65,14 @@ export class SessionGuard {
 
   /** Asks all sessions to go: each ends when its streams have. */
   closeAll(): void {
-    for (const session of this.#sessions) session.close();
+    for (const session of this.#sessions.keys()) session.close();
   }
 
-  /** Ends all sessions now. */
+  /** Ends all connections now. */
   destroyAll(): void {
-    for (const session of this.#sessions) session.destroy();
+    for (const session of this.#sessions.keys()) session.destroy();
+    // A session that was asked to go before leaves its socket to the peer.
+    for (const socket of this.#sockets.values()) socket.destroy();
   }
 
   #admit(socket: Socket): void {
@@ -70,7 +83,10 @@ export class SessionGuard {
       return;
     }
     this.#addresses.set(address, connections);
+    const end = remoteEnd(socket);
+    this.#sockets.set(end, socket);
     socket.once("close", () => {
+      this.#sockets.delete(end);
       const left = this.#addresses.get(address)! - 1;
       if (left === 0) this.#addresses.delete(address);
       else this.#addresses.set(address, left);
@@ -78,10 +94,17 @@ export class SessionGuard {
   }
 
   #watch(session: ServerHttp2Session): void {
-    const { pingIntervalMs, ageMs } = this.#limits;
-    this.#sessions.add(session);
+    const { pingIntervalMs, ageMs, ageGraceMs, lingerMs } = this.#limits;
+    this.#sessions.set(session, remoteEnd(session.socket));
+    this.#sweep ??= setInterval(() => this.#endLingering(), lingerMs).unref();
     const ping = setInterval(() => this.#ping(session), pingIntervalMs).unref();
-    const age = setTimeout(() => session.close(), ageMs * (0.9 + 0.2 * this.#random())).unref();
+    let age = setTimeout(
+      () => {
+        session.close();
+        age = setTimeout(() => session.destroy(), ageGraceMs).unref();
+      },
+      ageMs * (0.9 + 0.2 * this.#random()),
+    ).unref();
     const watched = new WatchedStreams(session, this.#limits);
     session.on("stream", (stream) => watched.opened(stream));
     session.once("close", () => {
@@ -89,19 +112,38 @@ export class SessionGuard {
       clearTimeout(age);
       watched.close();
       this.#sessions.delete(session);
+      if (this.#sessions.size > 0) return;
+      clearInterval(this.#sweep);
+      this.#sweep = undefined;
     });
+  }
+
+  /** A session that ends in good order waits for its peer to close the connection: some never do. */
+  #endLingering(): void {
+    const ended = new Set<ServerHttp2Session>();
+    for (const [session, end] of this.#sessions) {
+      if (!session.destroyed) continue;
+      if (this.#ended.has(session)) this.#sockets.get(end)?.destroy();
+      else ended.add(session);
+    }
+    this.#ended = ended;
   }
 
   #ping(session: Http2Session): void {
     if (session.destroyed) return;
+    // A session that ends meanwhile is destroyed again, which does nothing.
     const timeout = setTimeout(() => session.destroy(), this.#limits.pingTimeoutMs).unref();
     const isSent = session.ping((error) => {
       if (error === null) clearTimeout(timeout);
     });
     // Too many pings are out already: whoever answers none of them is silent.
     if (!isSent) session.destroy();
-    session.once("close", () => clearTimeout(timeout));
   }
+}
+
+/** What tells a connection from all others that are open. */
+function remoteEnd({ remoteAddress, remotePort }: Pick<Socket, "remoteAddress" | "remotePort">): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** The streams of one session. */

@@ -16,6 +16,14 @@ export class Admission {
     this.#broker = broker;
   }
 
+  /** Takes room for `bytes` if there is some at once. */
+  tryEnter(bytes: number): boolean {
+    if (!this.#connection.tryAcquire(bytes)) return false;
+    if (this.#broker.tryAcquire(bytes)) return true;
+    this.#connection.release(bytes);
+    return false;
+  }
+
   /** Takes room for `bytes`. @returns why there is none, or undefined when it was taken */
   async enter(bytes: number, signal: AbortSignal): Promise<string | undefined> {
     if (!this.#connection.tryAcquire(bytes)) {

@@ -10,7 +10,6 @@ const watchIntervalMs = 500;
 export function createHealthService(
   lifecycle: Lifecycle,
   services: ReadonlySet<string>,
-  closed: AbortSignal,
 ): ServiceImpl<typeof Health> {
   const status = async (): Promise<ServingStatus> =>
     (await lifecycle.health()).isReady ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
@@ -23,27 +22,20 @@ export function createHealthService(
     },
 
     async *watch({ service }, context) {
-      const signal = AbortSignal.any([context.signal, closed]);
+      const { draining } = lifecycle;
+      const waking = AbortSignal.any([context.signal, draining]);
       let told: ServingStatus | undefined;
-      while (!signal.aborted) {
+      while (!context.signal.aborted) {
         const current = isKnown(service) ? await status() : ServingStatus.SERVICE_UNKNOWN;
         if (current !== told) yield { status: current };
         told = current;
-        await Promise.race([
-          delay(watchIntervalMs, undefined, { signal }),
-          once(lifecycle.draining, told),
-        ]).catch(() => {
-          // Only the signal ends the wait early; the loop sees it.
+        // A broker that stops has said so, and waits for nobody who listens.
+        if (draining.aborted && told !== ServingStatus.SERVING)
+          throw new ConnectError("this broker is stopping, use another", Code.Unavailable);
+        await delay(watchIntervalMs, undefined, { signal: waking }).catch(() => {
+          // Only the signals end the wait early; the loop sees them.
         });
       }
     },
   };
-}
-
-/** Resolves when the broker begins to drain; never when it has been told already. */
-function once(draining: AbortSignal, told: ServingStatus): Promise<void> {
-  return new Promise((resolve) => {
-    if (draining.aborted && told !== ServingStatus.NOT_SERVING) resolve();
-    else draining.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

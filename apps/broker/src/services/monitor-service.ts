@@ -1,3 +1,4 @@
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
 import type { ByteBudget, Clock, Intake } from "@mon/intake";
@@ -10,14 +11,17 @@ import {
   ReportSchema,
 } from "@mon/proto";
 import type { PushBatch, ReportBatch } from "@mon/proto/wire";
-import type { MetricStore } from "@mon/store";
-import { connectionKey } from "../doors/connection.ts";
+import { type MetricStore, StoreError } from "@mon/store";
+import { type Connection, connectionKey } from "../doors/connection.ts";
+import type { MessageProgress } from "../doors/message-progress.ts";
+import { ReportCall } from "../doors/report-call.ts";
+import { countCallError } from "../doors/rpc-handler.ts";
 import type { Telemetry } from "../observe/telemetry.ts";
 import { Admission } from "./admission.ts";
 import type { BrokerIdentity } from "./identity.ts";
 import type { Liveness } from "./liveness.ts";
 import { outcomeMessage } from "./outcome-message.ts";
-import { answerReports, refusedOutcome } from "./report-stream.ts";
+import { answerReports, refusedOutcome, stopping } from "./report-stream.ts";
 
 /** What the service works with. */
 export interface MonitorDeps {
@@ -68,14 +72,13 @@ export class MonitorHandlers {
 
   async *reportBatches(batches: AsyncIterable<ReportBatch>, context: HandlerContext) {
     const { intake, budget, telemetry, clock, draining } = this.#deps;
-    const connection = context.values.get(connectionKey);
     telemetry.streams++;
     try {
       yield* answerReports(batches, {
         intake,
-        admission: new Admission(connection.budget, budget),
+        admission: new Admission(context.values.get(connectionKey).budget, budget),
         acked: (durationMs) => telemetry.ackLatency.record(durationMs, clock.now()),
-        arrived: () => connection.messageArrived(),
+        refused: (reports) => this.#countRefused(reports),
         draining,
         signal: context.signal,
       });
@@ -84,18 +87,51 @@ export class MonitorHandlers {
     }
   }
 
+  /** Serves a `Report` call that came as plain gRPC. */
+  async reportCall(
+    request: Http2ServerRequest,
+    response: Http2ServerResponse,
+    connection: Connection,
+    progress: MessageProgress,
+  ): Promise<void> {
+    const { intake, budget, telemetry, clock, draining, messageBytesMax } = this.#deps;
+    telemetry.streams++;
+    await new ReportCall(request, response, {
+      intake,
+      admission: new Admission(connection.budget, budget),
+      acked: (durationMs) => telemetry.ackLatency.record(durationMs, clock.now()),
+      refused: (reports) => this.#countRefused(reports),
+      draining,
+      messageBytesMax,
+      progress,
+      failed: (error) => countCallError(telemetry, error),
+    }).run();
+    telemetry.streams--;
+  }
+
   async #push(reports: readonly Uint8Array[], context: HandlerContext) {
-    const { intake, budget, telemetry, clock } = this.#deps;
+    const { intake, budget, telemetry, clock, draining } = this.#deps;
+    if (draining.aborted) throw stopping();
     const arrivedAt = performance.now();
     const admission = new Admission(context.values.get(connectionKey).budget, budget);
     let bytes = 0;
     for (const report of reports) bytes += report.length;
     const refusal = await admission.enter(bytes, context.signal);
-    if (refusal !== undefined) return refusedOutcome(reports.length, refusal);
+    if (refusal !== undefined) {
+      this.#countRefused(reports.length);
+      return refusedOutcome(reports.length, refusal);
+    }
     const outcome = await intake.submit(reports);
     admission.leave(bytes);
     telemetry.ackLatency.record(performance.now() - arrivedAt, clock.now());
     return outcome;
+  }
+
+  /** Counts a batch that found no room: the intake has not seen it. */
+  #countRefused(reports: number): void {
+    const { counters } = this.#deps.intake;
+    counters.batches++;
+    counters.reportsRefused += reports;
   }
 
   async #register(request: RegisterRequest) {
@@ -107,7 +143,10 @@ export class MonitorHandlers {
       agent_version: request.agentVersion,
     };
     assertMetadata(metadata);
-    await store.setMetadata(request.hostId, metadata);
+    await store.setMetadata(request.hostId, metadata).catch((error: unknown) => {
+      if (!(error instanceof StoreError)) throw error;
+      throw new ConnectError(error.message, Code.Unavailable, undefined, undefined, error);
+    });
     liveness.beat(request.hostId, clock.now());
     return create(RegisterResponseSchema, {
       brokerId: identity.brokerId,

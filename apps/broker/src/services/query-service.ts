@@ -92,8 +92,12 @@ export function createQueryService(deps: QueryDeps): ServiceImpl<typeof QuerySer
         );
       }
       const limit = pageSize || pageSizeDefault;
-      const hosts = await store.hosts({ prefix, limit, ...(pageToken !== "" && { after: pageToken }) });
-      const { hosts: hostsTotal } = await store.stats();
+      const [hosts, { hosts: hostsTotal }] = await Promise.all([
+        store.hosts({ prefix, limit, ...(pageToken !== "" && { after: pageToken }) }),
+        store.stats(),
+      ]).catch((error: unknown) => {
+        throw callError(error);
+      });
       return {
         hosts: hosts.map((host) => ({
           hostId: host.hostId,
@@ -144,6 +148,12 @@ async function* answerRange(deps: QueryDeps, request: QueryRangeRequest, context
   const leave = deps.turnstile.enter();
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(deps.timeoutMs)]);
   try {
+    if (!(request.aggregation in aggregations)) {
+      throw new ConnectError(
+        `aggregation: expected 0 to 9, got ${request.aggregation}`,
+        Code.InvalidArgument,
+      );
+    }
     const aggregation = aggregations[request.aggregation];
     const slices = queryRange(
       store,

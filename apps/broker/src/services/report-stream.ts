@@ -7,7 +7,7 @@ import type { Admission } from "./admission.ts";
 import { outcomeMessage } from "./outcome-message.ts";
 
 /** Batches of a stream whose answers have not been taken yet; beyond it the stream is not read (R8). */
-const unansweredMax = 256;
+export const unansweredMax = 256;
 
 /** What a report stream works with. */
 export interface ReportStreamDeps {
@@ -15,8 +15,8 @@ export interface ReportStreamDeps {
   readonly admission: Admission;
   /** Called with each batch's time from arrival to outcome, in milliseconds. */
   readonly acked: (durationMs: number) => void;
-  /** Called when a whole message has arrived. */
-  readonly arrived: () => void;
+  /** Called with the size of each batch that found no room. */
+  readonly refused: (reports: number) => void;
   /** Aborted when the broker stops: what was read is still answered, nothing more is read. */
   readonly draining: AbortSignal;
   /** Aborted when the call is over. */
@@ -58,8 +58,9 @@ class ReportStream {
     const { draining, signal } = this.#deps;
     try {
       for await (const batch of batches) {
-        this.#deps.arrived();
-        if (draining.aborted || signal.aborted) break;
+        if (signal.aborted) break;
+        // Read too late: it gets no outcome, so the stream must not end as if it had.
+        if (draining.aborted) throw stopping();
         await this.#take(batch);
         while (this.#open + this.#answers.length >= unansweredMax && !signal.aborted) {
           await new Promise<void>((resolve) => {
@@ -85,8 +86,7 @@ class ReportStream {
       if (this.#open === 0 && this.#answers.length === 0) {
         if (this.#failure !== undefined) throw this.#failure;
         if (this.#ended) return;
-        if (draining.aborted)
-          throw new ConnectError("this broker is stopping, use another", Code.Unavailable);
+        if (draining.aborted) throw stopping();
       }
       await new Promise<void>((resolve) => {
         this.#wakeAnswerer = resolve;
@@ -96,12 +96,13 @@ class ReportStream {
 
   async #take(batch: ReportBatch): Promise<void> {
     const arrivedAt = performance.now();
-    const { intake, admission, acked, signal } = this.#deps;
+    const { intake, admission, acked, refused, signal } = this.#deps;
     this.#open++;
     let bytes = 0;
     for (const report of batch.reports) bytes += report.length;
     const refusal = await admission.enter(bytes, signal);
     if (refusal !== undefined) {
+      refused(batch.reports.length);
       this.#answer(batch.sequence, refusedOutcome(batch.reports.length, refusal));
       return;
     }
@@ -122,6 +123,11 @@ class ReportStream {
     this.#wakeReader?.();
     this.#wakeAnswerer?.();
   }
+}
+
+/** What ends the streams of a broker that stops. */
+export function stopping(): ConnectError {
+  return new ConnectError("this broker is stopping, use another", Code.Unavailable);
 }
 
 /** The outcome of a batch of which nothing was taken, for lack of room. */
