@@ -103,6 +103,8 @@ function runTool(name, args, timeout = 0) {
   if (env.CI === "true") Object.assign(env, { NO_COLOR: "1", FORCE_COLOR: "0" });
   // Warnings about the user's own npm configuration, once for each task, would bury what matters.
   env.npm_config_loglevel = "error";
+  // One run is like another: a change is judged by what it changes. `npm run test:full` draws new seeds.
+  env.SEED ??= "20261123";
   const result = spawnSync(path.join(root, "node_modules", ".bin", name), args, {
     cwd: root,
     stdio: "inherit",

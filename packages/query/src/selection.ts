@@ -1,5 +1,5 @@
 import { type CompiledMatchers, compileMatchers, type Matcher, matcherLimits, StoreError } from "@mon/store";
-import { invalidField } from "./errors.ts";
+import { invalidField, QueryError } from "./errors.ts";
 
 /** Which series are meant. All conditions must hold. */
 export interface Selection {
@@ -7,7 +7,7 @@ export interface Selection {
   readonly hostIds?: readonly string[];
   /** Metric name; absent for all. Combined with matchers on `__name__`. */
   readonly name?: string;
-  /** Further conditions; at most 64, of which a {@link Selection.name} takes one. */
+  /** Further conditions; at most 64. */
   readonly matchers?: readonly Matcher[];
 }
 
@@ -20,14 +20,13 @@ export interface Conditions extends CompiledMatchers {
 export function conditionsOf({ name, matchers = [] }: Selection): Conditions {
   const all: readonly Matcher[] =
     name === undefined ? matchers : [{ label: "__name__", type: "=", value: name }, ...matchers];
-  if (all.length > matcherLimits.matchers) {
-    const most = matcherLimits.matchers - (all.length - matchers.length);
-    throw invalidField("matchers", `to be at most ${most}`, matchers.length);
-  }
+  // One place is the name's, whether it is given or not.
+  const most = matcherLimits.matchers - 1;
+  if (matchers.length > most) throw invalidField("matchers", `to be at most ${most}`, matchers.length);
   try {
     return { matchers: all, ...compileMatchers(all) };
   } catch (cause) {
     if (!(cause instanceof StoreError)) throw cause;
-    throw invalidField("matchers", "to be valid", cause.message, { cause });
+    throw new QueryError("QUERY_INVALID", `matchers: ${cause.message}`, { cause, field: "matchers" });
   }
 }

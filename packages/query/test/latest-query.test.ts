@@ -98,7 +98,7 @@ describe("a latest query", () => {
     [
       "matchers",
       { matchers: [{ label: "a", type: "=~" as const, value: "[" }] },
-      "expected matchers to be valid",
+      "matchers: expected a regular expression of RE2",
     ],
   ])("is refused, naming %s", async (field, request, message) => {
     await expect(queryLatest(await storeOfHosts(), request)).rejects.toMatchObject({

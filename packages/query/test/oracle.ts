@@ -72,11 +72,12 @@ function increase(
   const first = line[0]!;
   const last = line.at(-1)!;
   const risen = last.v - first.v;
-  const distance = (last.t - first.t) / (line.length - 1);
-  const reached = (gap: number) => (gap < distance * 1.1 ? gap : distance / 2);
+  // In seconds, as Prometheus computes: whether a gap is just under the threshold hangs on the last digit.
+  const sampled = (last.t - first.t) / 1000;
+  const distance = sampled / (line.length - 1);
+  const reached = (gapMs: number) => (gapMs / 1000 < distance * 1.1 ? gapMs / 1000 : distance / 2);
   let before = reached(first.t - startMs);
-  const sinceZero = ((last.t - first.t) * first.v) / risen;
+  const sinceZero = (sampled * first.v) / risen;
   if (risen > 0 && first.v >= 0 && sinceZero < before) before = sinceZero;
-  const drawn = last.t - first.t + before + reached(endMs - last.t);
-  return risen * (drawn / (last.t - first.t));
+  return risen * ((sampled + before + reached(endMs - last.t)) / sampled);
 }

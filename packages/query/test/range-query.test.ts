@@ -44,8 +44,8 @@ describe("a request", () => {
     ],
     [
       "matchers",
-      { ...range, name: "up", matchers: new Array(64).fill({ label: "a", type: "=", value: "" }) },
-      "expected matchers to be at most 63, got 64",
+      { ...range, name: "up", matchers: new Array(65).fill({ label: "a", type: "=", value: "" }) },
+      "expected matchers to be at most 64, got 65",
     ],
   ])("is refused at once, naming %s", (field, request, message) => {
     expect(() => queryRange(source, request)).toThrow(
