@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import type { Logger } from "../logger.ts";
+import { AddressLimit } from "./address-limit.ts";
 import type { TlsFiles } from "./grpc-door.ts";
 import type { Page } from "./page.ts";
 import { isAllowedHost, isSameOrigin } from "./request-origin.ts";
@@ -34,7 +35,6 @@ const securityHeaders: Readonly<Record<string, string>> = {
 export class HttpDoor {
   readonly #deps: HttpDoorDeps;
   readonly #server: Server;
-  readonly #addresses = new Map<string, number>();
 
   constructor(
     deps: HttpDoorDeps,
@@ -60,7 +60,8 @@ export class HttpDoor {
           );
     this.#server.maxRequestsPerSocket = 1_000;
     this.#server.maxConnections = limits.connectionsMax;
-    this.#server.on("connection", (socket) => this.#admit(socket, limits.connectionsPerAddressMax));
+    const addresses = new AddressLimit(limits.connectionsPerAddressMax);
+    this.#server.on("connection", (socket) => void addresses.admit(socket));
   }
 
   /** @returns the port. @throws what `listen` says: EADDRINUSE and its like */
@@ -89,21 +90,6 @@ export class HttpDoor {
   /** Ends every connection now. */
   destroy(): void {
     this.#server.closeAllConnections();
-  }
-
-  #admit(socket: Socket, max: number): void {
-    const address = socket.remoteAddress ?? "";
-    const connections = (this.#addresses.get(address) ?? 0) + 1;
-    if (connections > max) {
-      socket.destroy();
-      return;
-    }
-    this.#addresses.set(address, connections);
-    socket.once("close", () => {
-      const left = this.#addresses.get(address)! - 1;
-      if (left === 0) this.#addresses.delete(address);
-      else this.#addresses.set(address, left);
-    });
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Http2Server, Http2Session, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import { AddressLimit } from "./address-limit.ts";
 
 /** Limits on connections and what they may do (R31). Times in milliseconds. */
 export interface SessionLimits {
@@ -38,7 +39,7 @@ const resetWindowMs = 10_000;
 export class SessionGuard {
   readonly #limits: SessionLimits;
   readonly #random: () => number;
-  readonly #addresses = new Map<string, number>();
+  readonly #addresses: AddressLimit;
   readonly #sockets = new Map<string, Socket>();
   /** With the remote end of each. */
   readonly #sessions = new Map<ServerHttp2Session, string>();
@@ -50,6 +51,7 @@ export class SessionGuard {
   constructor(limits: SessionLimits, random: () => number) {
     this.#limits = limits;
     this.#random = random;
+    this.#addresses = new AddressLimit(limits.connectionsPerAddressMax);
   }
 
   get sessions(): number {
@@ -76,21 +78,10 @@ export class SessionGuard {
   }
 
   #admit(socket: Socket): void {
-    const address = socket.remoteAddress ?? "";
-    const connections = (this.#addresses.get(address) ?? 0) + 1;
-    if (connections > this.#limits.connectionsPerAddressMax) {
-      socket.destroy();
-      return;
-    }
-    this.#addresses.set(address, connections);
+    if (!this.#addresses.admit(socket)) return;
     const end = remoteEnd(socket);
     this.#sockets.set(end, socket);
-    socket.once("close", () => {
-      this.#sockets.delete(end);
-      const left = this.#addresses.get(address)! - 1;
-      if (left === 0) this.#addresses.delete(address);
-      else this.#addresses.set(address, left);
-    });
+    socket.once("close", () => this.#sockets.delete(end));
   }
 
   #watch(session: ServerHttp2Session): void {
