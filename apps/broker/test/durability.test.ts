@@ -40,7 +40,9 @@ async function killUnderLoad(options: BrokerProcessOptions, roundCount: number) 
   for (let i = 0; i < roundCount; i++) {
     await using broker = await BrokerProcess.start({ ...options, dataDir });
     // Somewhere within the next flushes, with some of them half done.
-    ran.push(await writer.write(broker, ackedMin, () => delay(Math.random() * 20).then(() => broker.kill())));
+    ran.push(
+      await writer.write(broker, ackedMin, () => delay((ran.length * 7) % 20).then(() => broker.kill())),
+    );
   }
   await using broker = await BrokerProcess.start({ dataDir });
   return { check: ledger.check(await readLedger(broker.query, startMs)), rounds: ran };

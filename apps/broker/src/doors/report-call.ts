@@ -56,7 +56,7 @@ export class ReportCall {
     this.#frames = new GrpcFrames(deps.messageBytesMax);
   }
 
-  /** Resolves when the call is over. */
+  /** Settles when the call is over; rejects with what the caller got as an internal error. */
   run(): Promise<void> {
     const { draining } = this.#deps;
     const request = this.#request;
@@ -72,11 +72,12 @@ export class ReportCall {
     request.on("data", (piece: Uint8Array) => this.#guarded(() => this.#read(piece)));
     request.once("end", () => this.#guarded(() => this.#end()));
     if (draining.aborted) this.#finishWhenDone();
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       response.once("close", () => {
         this.#isDone = true;
         this.#over.abort();
-        resolve();
+        if (this.#failure?.code === Code.Internal) reject(this.#failure.cause);
+        else resolve();
       });
     });
   }
@@ -86,7 +87,11 @@ export class ReportCall {
     try {
       step();
     } catch (error) {
-      this.#failure = ConnectError.from(error, Code.Internal);
+      // What is no answer of ours is nothing that a caller should read.
+      this.#failure =
+        error instanceof ConnectError
+          ? error
+          : new ConnectError("internal error", Code.Internal, undefined, undefined, error);
       this.#finishWhenDone();
     }
   }

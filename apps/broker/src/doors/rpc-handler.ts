@@ -90,13 +90,16 @@ export class RpcHandler {
     this.#calls.set(progress, response);
     response.once("close", () => this.#calls.delete(progress));
     if ("stream" in request) request.stream.once("wantTrailers", () => endRequest(request));
-    if ("stream" in request && "stream" in response) {
-      const taken = this.#options.shortCut?.(path, request, response, connection, progress);
-      if (taken !== undefined) return await taken;
-    }
     const isJson = (request.headers["content-type"] ?? "").includes("json");
     const handler = (isJson ? undefined : this.#twins.get(path)) ?? this.#handlers.get(path)!;
     try {
+      if ("stream" in request && "stream" in response) {
+        const taken = this.#options.shortCut?.(path, request, response, connection, progress);
+        if (taken !== undefined) {
+          await taken.catch((error: unknown) => hidden(this.#options, path, error));
+          return;
+        }
+      }
       const values = createContextValues().set(connectionKey, connection);
       const call = universalRequestFromNodeRequest(request, response, undefined, values);
       const watched = { ...call, body: progress.watch(call.body as AsyncIterable<Uint8Array>) };

@@ -96,7 +96,7 @@ export class MonitorHandlers {
   ): Promise<void> {
     const { intake, budget, telemetry, clock, draining, messageBytesMax } = this.#deps;
     telemetry.streams++;
-    await new ReportCall(request, response, {
+    const call = new ReportCall(request, response, {
       intake,
       admission: new Admission(connection.budget, budget),
       acked: (durationMs) => telemetry.ackLatency.record(durationMs, clock.now()),
@@ -105,8 +105,12 @@ export class MonitorHandlers {
       messageBytesMax,
       progress,
       failed: (error) => countCallError(telemetry, error),
-    }).run();
-    telemetry.streams--;
+    });
+    try {
+      await call.run();
+    } finally {
+      telemetry.streams--;
+    }
   }
 
   async #push(reports: readonly Uint8Array[], context: HandlerContext) {
