@@ -34,6 +34,10 @@ const systemPackages = {
     commands: ["chromium", "chromium-browser", "google-chrome"],
     apt: ["chromium", "fonts-liberation"],
   },
+  redis: {
+    commands: ["redis-server"],
+    apt: ["redis-server"],
+  },
 };
 
 /** A failure whose message is all that the user needs: printed without a stack. */

@@ -30,7 +30,7 @@ await main(async () => {
 
   await section("set-up", async () => {
     await ensureDependencies();
-    await ensureSystemPackages(["chromium"]);
+    await ensureSystemPackages(["chromium", "redis"]);
   });
   const projects = foldersByProject(names);
   const total = await section("lint, typecheck, test, build, check", () => runTasks(projects, names));
