@@ -14,7 +14,7 @@ declare module "node-hashring" {
   export default class NodeHashRing {
     constructor(nodes: string[], virtualNodes?: number);
     /** Ascending positions. */
-    readonly ring: number[];
+    readonly ring: (number | undefined)[];
     readonly vnodeToNodeMap: Record<number, string>;
     addNode(node: string): void;
     removeNode(node: string): void;

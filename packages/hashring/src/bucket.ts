@@ -1,4 +1,4 @@
-import { crc32 } from "./crc32.ts";
+import { signedCrc32 } from "./crc32.ts";
 import { assertShardBucketMs } from "./parameters.ts";
 import { fmix32 } from "./ring-hash.ts";
 
@@ -7,7 +7,7 @@ const MAX_TIME_MS = 8_640_000_000_000_000;
 
 /**
  * How far a host's buckets are shifted against the clock, so that hosts do not all change owner in the same second:
- * `fmix32(crc32(hostId)) mod shardBucketMs`, and 0 when `shardBucketMs` is 1. It does not depend on the ring's hash or
+ * `fmix32(signedCrc32(hostId)) mod shardBucketMs`, and 0 when `shardBucketMs` is 1. It does not depend on the ring's hash or
  * seed.
  *
  * @param shardBucketMs - 1 or a multiple of 3,600,000
@@ -16,7 +16,7 @@ const MAX_TIME_MS = 8_640_000_000_000_000;
  */
 export function bucketOffset(hostId: string, shardBucketMs: number): number {
   assertShardBucketMs(shardBucketMs);
-  return remainder(fmix32(crc32(hostId)), shardBucketMs);
+  return remainder(fmix32(signedCrc32(hostId)), shardBucketMs);
 }
 
 /**
@@ -30,7 +30,7 @@ export function bucketOffset(hostId: string, shardBucketMs: number): number {
  */
 export function bucketStart(hostId: string, timestampMs: number, shardBucketMs: number): number {
   assertShardBucketMs(shardBucketMs);
-  return bucketStartOfHash(crc32(hostId), timestampMs, shardBucketMs);
+  return bucketStartOfHash(signedCrc32(hostId), timestampMs, shardBucketMs);
 }
 
 /**

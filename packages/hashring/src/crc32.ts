@@ -4,14 +4,14 @@
 // therefore read UTF-16 code units and encode UTF-8 on the way, four ASCII characters a step (slicing-by-4).
 // "State" means the inverted register, an int32; "CRC" means the finished value.
 
-/** Four tables of 256: `TABLES[k * 256 + b]` is the effect of byte `b` followed by `k` zero bytes. */
+/** `TABLES[k * 256 + b]` is the effect of byte `b` followed by `k` zero bytes, for k up to 13. */
 const TABLES: Int32Array = createTables();
 
-/** `PAIRS[n]` holds the two ASCII digits of n (0 to 99), the first in the low byte. */
-const PAIRS: Int32Array = Int32Array.from(
-  { length: 100 },
-  (_, n) => (0x30 + Math.floor(n / 10)) | ((0x30 + (n % 10)) << 8),
-);
+/** `PAIRS[k * 100 + n]` is the effect of the two ASCII digits of n followed by 2k zero bytes, for k up to 5. */
+const PAIRS: Int32Array = createPairs();
+
+/** `COLON_AND_DIGIT[d]` is the effect of ":" and the digit d followed by 12 zero bytes. */
+const COLON_AND_DIGIT: Int32Array = createColonAndDigit();
 
 /**
  * CRC-32 of `key`. O(length); no allocation.
@@ -28,22 +28,34 @@ const PAIRS: Int32Array = Int32Array.from(
  * crc32("6789", crc32("12345")); // the same
  */
 export function crc32(key: string | Uint8Array, previous = 0): number {
-  const state = ~previous;
-  return ~(typeof key === "string" ? updateText(state, key) : updateBytes(state, key)) >>> 0;
+  return signedCrc32(key, previous) >>> 0;
 }
 
 /**
- * CRC-32 of `key` after ":" and the decimal digits of `bucketStart` are put behind it, without building that string.
- *
- * @param previous - the CRC of the host id
- * @param bucketStart - a safe integer
+ * {@link crc32} as a signed integer. V8 passes those between functions as they are; an unsigned one from 2^31 on becomes
+ * an object on the heap wherever it does not inline the call.
  */
-export function crc32OfBucket(previous: number, bucketStart: number): number {
-  return ~updateDecimal(updateByte(~previous, 0x3a), bucketStart) >>> 0;
+export function signedCrc32(key: string | Uint8Array, previous = 0): number {
+  return ~(typeof key === "string" ? updateText(~previous, key) : updateBytes(~previous, key));
+}
+
+/**
+ * The signed CRC-32 of `${hostId}:${bucketStart}`, without building that string.
+ *
+ * @param hostCrc32 - the CRC of the host id, signed or not
+ * @param high - `bucketStart`, a safe integer, divided by 10^8 and rounded towards zero. Two small integers stand for it
+ * because V8 passes those as they are and would put the large one on the heap.
+ * @param low - the rest, with the same sign
+ */
+export function signedCrc32OfBucket(hostCrc32: number, high: number, low: number): number {
+  // From 2001 to 2286 a time has thirteen digits.
+  if (high >= 1e4 && high < 1e5) return ~updateThirteenDigits(~hostCrc32, high, low);
+  const sign = high < 0 || low < 0 ? -1 : 1;
+  return ~updateDigits(updateText(~hostCrc32, sign < 0 ? ":-" : ":"), high * sign, low * sign);
 }
 
 function createTables(): Int32Array {
-  const tables = new Int32Array(4 * 256);
+  const tables = new Int32Array(14 * 256);
   for (let byte = 0; byte < 256; byte++) {
     let crc = byte;
     for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
@@ -54,6 +66,21 @@ function createTables(): Int32Array {
     tables[i] = (shorter >>> 8) ^ tables[shorter & 0xff]!;
   }
   return tables;
+}
+
+function createPairs(): Int32Array {
+  return Int32Array.from({ length: 6 * 100 }, (_, i) => {
+    const [zeros, number] = [2 * Math.floor(i / 100), i % 100];
+    const [tens, ones] = [0x30 + Math.floor(number / 10), 0x30 + (number % 10)];
+    return TABLES[(zeros + 1) * 256 + tens]! ^ TABLES[zeros * 256 + ones]!;
+  });
+}
+
+function createColonAndDigit(): Int32Array {
+  return Int32Array.from(
+    { length: 10 },
+    (_, digit) => TABLES[13 * 256 + 0x3a]! ^ TABLES[12 * 256 + 0x30 + digit]!,
+  );
 }
 
 function updateByte(state: number, byte: number): number {
@@ -94,12 +121,29 @@ function updateText(state: number, text: string): number {
     if ((a | b | c | d) > 0x7f) break;
     state = updateWord(state, a | (b << 8) | (c << 16) | (d << 24));
   }
-  for (; i < length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit > 0x7f) return updateWideText(state, text, i);
-    state = updateByte(state, unit);
+  const rest = length - i;
+  if (rest === 0) return state;
+  if (rest > 3) return updateWideText(state, text, i);
+  const a = text.charCodeAt(i);
+  const b = rest > 1 ? text.charCodeAt(i + 1) : 0;
+  const c = rest > 2 ? text.charCodeAt(i + 2) : 0;
+  if ((a | b | c) > 0x7f) return updateWideText(state, text, i);
+  return updateTail(state, a | (b << 8) | (c << 16), rest);
+}
+
+/** Takes the lowest one to three bytes of `word` at once. */
+function updateTail(state: number, word: number, count: number): number {
+  const mixed = state ^ word;
+  if (count === 3) {
+    return (
+      TABLES[512 + (mixed & 0xff)]! ^
+      TABLES[256 + ((mixed >>> 8) & 0xff)]! ^
+      TABLES[(mixed >>> 16) & 0xff]! ^
+      (state >>> 24)
+    );
   }
-  return state;
+  if (count === 2) return TABLES[256 + (mixed & 0xff)]! ^ TABLES[(mixed >>> 8) & 0xff]! ^ (state >>> 16);
+  return TABLES[mixed & 0xff]! ^ (state >>> 8);
 }
 
 /** The rest of a text from its first character beyond ASCII on, one code point at a time. */
@@ -129,35 +173,43 @@ function updateCodePoint(state: number, point: number): number {
   return updateByte(state, 0x80 | (point & 0x3f));
 }
 
-/** Continues over a safe integer as if it had been printed in decimal. */
-function updateDecimal(state: number, value: number): number {
-  if (value < 0) return updateDecimal(updateByte(state, 0x2d), -value);
-  if (value < 1e4) return updateLeadingDigits(state, value);
-  // Safe integers have at most 16 digits: two halves of eight keep all further arithmetic within int32.
-  const high = Math.floor(value / 1e8);
-  const low = (value - high * 1e8) | 0;
-  if (high === 0) {
-    return updateFourDigits(updateLeadingDigits(state, (low / 1e4) | 0), low % 1e4);
-  }
-  const highQuads = (high / 1e4) | 0;
-  if (highQuads === 0) {
-    state = updateLeadingDigits(state, high);
-  } else {
-    state = updateFourDigits(updateLeadingDigits(state, highQuads), (high % 1e4) | 0);
-  }
-  return updateFourDigits(updateFourDigits(state, (low / 1e4) | 0), (low % 1e4) | 0);
+/**
+ * Continues over ":" and thirteen digits, the first five of them in `high` and the others in `low`.
+ *
+ * CRC is linear: the effect of the whole is the exclusive or of the effects of its parts, each followed by zeros. So
+ * nothing here waits for a step before it, as byte after byte would.
+ */
+function updateThirteenDigits(state: number, high: number, low: number): number {
+  const high3 = (high / 100) | 0;
+  const first = (high3 / 100) | 0;
+  const upper4 = (low / 10_000) | 0;
+  const upper2 = (upper4 / 100) | 0;
+  const lower4 = low - upper4 * 10_000;
+  const lower2 = (lower4 / 100) | 0;
+  return (
+    TABLES[3328 + (state & 0xff)]! ^
+    TABLES[3072 + ((state >>> 8) & 0xff)]! ^
+    TABLES[2816 + ((state >>> 16) & 0xff)]! ^
+    TABLES[2560 + (state >>> 24)]! ^
+    COLON_AND_DIGIT[first]! ^
+    PAIRS[500 + high3 - first * 100]! ^
+    PAIRS[400 + high - high3 * 100]! ^
+    PAIRS[300 + upper2]! ^
+    PAIRS[200 + upper4 - upper2 * 100]! ^
+    PAIRS[100 + lower2]! ^
+    PAIRS[lower4 - lower2 * 100]!
+  );
 }
 
-/** Exactly four digits: `value` from 0 to 9,999 with its leading zeros. */
-function updateFourDigits(state: number, value: number): number {
-  const hundreds = (value / 100) | 0;
-  return updateWord(state, PAIRS[hundreds]! | (PAIRS[value - hundreds * 100]! << 16));
+/** Continues over the digits of high × 10^8 + low, without leading zeros. */
+function updateDigits(state: number, high: number, low: number): number {
+  if (high === 0) return updateSmallInteger(state, low);
+  state = updateSmallInteger(state, high);
+  for (let unit = 1e7; unit >= 1; unit /= 10) state = updateByte(state, 0x30 + (((low / unit) | 0) % 10));
+  return state;
 }
 
-/** One to four digits: `value` from 0 to 9,999 without leading zeros. */
-function updateLeadingDigits(state: number, value: number): number {
-  if (value >= 1000) return updateFourDigits(state, value);
-  if (value >= 100) state = updateByte(state, 0x30 + ((value / 100) | 0));
-  if (value >= 10) state = updateByte(state, 0x30 + (((value / 10) | 0) % 10));
+function updateSmallInteger(state: number, value: number): number {
+  if (value >= 10) state = updateSmallInteger(state, (value / 10) | 0);
   return updateByte(state, 0x30 + (value % 10));
 }

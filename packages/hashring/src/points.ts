@@ -1,8 +1,12 @@
 import { MAX_POINTS } from "./parameters.ts";
 
 /**
- * The points of a ring, sorted by (position, member), with an index that finds the first point at or after a position in
- * constant expected time. Immutable: adding and removing a member makes a new instance by one merge.
+ * The points of a ring, sorted by (position, member). Immutable: adding and removing a member makes a new instance by one
+ * merge.
+ *
+ * Problem: a binary search mispredicts about every second of its steps, and over thousands of points takes longer than
+ * hashing the key. Idea: cut the key space into slices so narrow that most hold no point, and note for each slice who
+ * owns it. A slice is looked into when first asked for, so that a change of the ring costs a merge and nothing more.
  *
  * Members are indexes into the ring's list of members, which is in bytewise order of their ids. Of several points at one
  * position the first therefore belongs to the bytewise smallest id. The others own no key, but a walk meets them next.
@@ -14,8 +18,12 @@ export class Points {
   /** `owners[i]` is the member that the point at `positions[i]` belongs to. */
   readonly owners: Uint16Array;
 
-  /** `#firstOf[s]` is the first point at or after the start of slice s of the key space; one more entry ends the last. */
-  readonly #firstOf: Uint32Array;
+  /**
+   * What is known of each slice: 0, nothing yet; m + 1, it holds no point and member m owns all of it; ~i, the first
+   * point in it is i. A memo: no answer depends on what is in it. As narrow as it can be, because at random places it is
+   * read from the processor's caches.
+   */
+  readonly #slices: Int16Array | Int32Array;
 
   /** Turns a position into its slice: the key space is cut into 2^(32 − #sliceShift) equal ones. */
   readonly #sliceShift: number;
@@ -24,7 +32,8 @@ export class Points {
     this.positions = positions;
     this.owners = owners;
     this.#sliceShift = 32 - sliceBits(positions.length);
-    this.#firstOf = indexSlices(positions, this.#sliceShift);
+    const slices = 2 ** (32 - this.#sliceShift);
+    this.#slices = positions.length < 32_768 ? new Int16Array(slices) : new Int32Array(slices);
   }
 
   /**
@@ -57,21 +66,32 @@ export class Points {
 
   /**
    * The first point at or after `position`, clockwise: 0 when there is none before the end of the key space. Of points
-   * that collide, the first. The ring must not be empty.
+   * that collide, the first. The ring must not be empty. O(log points).
    */
   at(position: number): number {
-    const positions = this.positions;
+    const point = this.#search(position, 0, this.length);
+    return point === this.length ? 0 : point;
+  }
+
+  /**
+   * The member that the point {@link at} `position` belongs to. O(1) expected while points are not many more than slices;
+   * O(log points) for a slice that is asked for the first time.
+   *
+   * @param position - unsigned, or the same 32 bits signed
+   */
+  memberAt(position: number): number {
     const slice = position >>> this.#sliceShift;
-    let low = this.#firstOf[slice]!;
-    let high = this.#firstOf[slice + 1]!;
-    // A slice holds about one point. Only a hash that crowds its positions ever gets to halve.
-    while (high - low > 8) {
-      const middle = (low + high) >>> 1;
-      if (positions[middle]! < position) low = middle + 1;
-      else high = middle;
-    }
-    while (low < high && positions[low]! < position) low++;
-    return low === positions.length ? 0 : low;
+    let known = this.#slices[slice]!;
+    if (known === 0) known = this.#lookInto(slice);
+    if (known > 0) return known - 1;
+    const { positions, owners, length } = this;
+    const unsigned = position >>> 0;
+    // Whether the position lies behind the first point of its slice is a toss-up, so that is added and not branched on.
+    // Few slices hold a second one.
+    let point = ~known;
+    point += +(positions[point]! < unsigned);
+    if (point < length && positions[point]! < unsigned) point = this.#searchNear(position, point + 1);
+    return owners[point === length ? 0 : point]!;
   }
 
   /**
@@ -107,25 +127,56 @@ export class Points {
    * @param count - how many points the member has
    */
   withoutMember(member: number, count: number): Points {
-    const { positions, owners, length } = this;
-    const keptPositions = new Uint32Array(length - count);
-    const keptOwners = new Uint16Array(length - count);
-    let kept = 0;
-    for (let i = 0; i < length; i++) {
+    const { positions, owners } = this;
+    const keptLength = this.length - count;
+    const keptPositions = new Uint32Array(keptLength);
+    const keptOwners = new Uint16Array(keptLength);
+    // Owners come in random order, and a mispredicted branch costs more than all else here. So each point is copied, and
+    // the next one is put on top of it if it should not have been.
+    for (let i = 0, kept = 0; kept < keptLength; i++) {
       const owner = owners[i]!;
-      if (owner === member) continue;
       keptPositions[kept] = positions[i]!;
-      // One less if owner > member. Owners come in random order, and a mispredicted branch costs more than all else here.
+      // One less if owner > member.
       keptOwners[kept] = owner - ((member - owner) >>> 31);
-      kept++;
+      kept += +(owner !== member);
     }
     return new Points(keptPositions, keptOwners);
+  }
+
+  /** Fills in what {@link memberAt} has to know of a slice. @returns the entry */
+  #lookInto(slice: number): number {
+    const first = this.at(slice << this.#sliceShift);
+    const isInside = this.positions[first]! >>> this.#sliceShift === slice;
+    const entry = isInside ? ~first : this.owners[first]! + 1;
+    this.#slices[slice] = entry;
+    return entry;
+  }
+
+  /** {@link #search} from the point `low` on, in steps by the logarithm of how far the result lies. */
+  #searchNear(position: number, low: number): number {
+    const { positions, length } = this;
+    const unsigned = position >>> 0;
+    let distance = 1;
+    while (low + distance < length && positions[low + distance]! < unsigned) distance *= 2;
+    return this.#search(position, low + (distance >>> 1), Math.min(low + distance, length));
+  }
+
+  /** The first point at or after `position` of those from `low` to `high` − 1; `high` when there is none. */
+  #search(position: number, low: number, high: number): number {
+    const positions = this.positions;
+    const unsigned = position >>> 0;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (positions[middle]! < unsigned) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** The first old point that belongs behind a new one at `position`, whose member takes the index `member`. */
   #insertionPoint(position: number, member: number): number {
     const { positions, owners, length } = this;
-    let i = length > 0 && position <= positions[length - 1]! ? this.at(position) : length;
+    let i = this.#search(position, 0, length);
     while (i < length && positions[i] === position && owners[i]! < member) i++;
     return i;
   }
@@ -153,18 +204,7 @@ export function assertPointsFit(count: number): void {
     throw new RangeError(`expected at most ${MAX_POINTS} points on a ring, got ${count}`);
 }
 
-/** One slice for each point, rounded up to a power of two, from 2^8 to 2^16. */
+/** Eight to sixteen slices for each point, from 2^8 to 2^16 in all. */
 function sliceBits(length: number): number {
-  return Math.min(16, Math.max(8, 32 - Math.clz32(length)));
-}
-
-function indexSlices(positions: Uint32Array, sliceShift: number): Uint32Array {
-  const slices = 2 ** (32 - sliceShift);
-  const firstOf = new Uint32Array(slices + 1);
-  let next = 0;
-  for (let i = 0; i < positions.length; i++) {
-    const slice = positions[i]! >>> sliceShift;
-    while (next <= slice) firstOf[next++] = i;
-  }
-  return firstOf.fill(positions.length, next);
+  return Math.min(16, Math.max(8, 35 - Math.clz32(length)));
 }

@@ -1,4 +1,4 @@
-import { crc32, crc32OfBucket } from "./crc32.ts";
+import { signedCrc32 } from "./crc32.ts";
 import { RingError } from "./errors.ts";
 
 /**
@@ -13,17 +13,17 @@ export interface RingHash {
 
   /**
    * @param key - text counts as its UTF-8 bytes
-   * @param seed - from the ring's parameters, an unsigned 32-bit integer
+   * @param seed - from the ring's parameters, the same 32 bits as a signed integer
    */
   position(key: string | Uint8Array, seed: number): number;
 
   /**
-   * The position of the key `${hostId}:${bucketStart}`, for a hash that can do without building that string. Left out,
-   * the string is built.
+   * For a hash that depends on the key's CRC-32 alone: `position(key, seed)` from that CRC. The ring then finds a host's
+   * bucket without building the key as a string.
    *
-   * @param hostCrc32 - the CRC-32 of `hostId`, which the ring already has at hand
+   * @param crc32 - a signed 32-bit integer
    */
-  bucketPosition?(hostId: string, hostCrc32: number, bucketStart: number, seed: number): number;
+  positionOfCrc32?(crc32: number, seed: number): number;
 }
 
 /**
@@ -32,11 +32,15 @@ export interface RingHash {
  * @returns an unsigned 32-bit integer
  */
 export function fmix32(value: number): number {
+  return signedFmix32(value) >>> 0;
+}
+
+function signedFmix32(value: number): number {
   let mixed = value ^ (value >>> 16);
   mixed = Math.imul(mixed, 0x85ebca6b);
   mixed ^= mixed >>> 13;
   mixed = Math.imul(mixed, 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
+  return mixed ^ (mixed >>> 16);
 }
 
 /**
@@ -45,17 +49,15 @@ export function fmix32(value: number): number {
  */
 const mixedCrc32: RingHash = {
   name: "crc32-fmix32",
-  position: (key, seed) => fmix32(crc32(key) ^ seed),
-  bucketPosition: (_hostId, hostCrc32, bucketStart, seed) =>
-    fmix32(crc32OfBucket(hostCrc32, bucketStart) ^ seed),
+  position: (key, seed) => signedFmix32(signedCrc32(key) ^ seed),
+  positionOfCrc32: (crc32, seed) => signedFmix32(crc32 ^ seed),
 };
 
 /** CRC-32 xor seed and nothing more, for rings that must agree with systems that do the same. */
 const plainCrc32: RingHash = {
   name: "crc32",
-  position: (key, seed) => (crc32(key) ^ seed) >>> 0,
-  bucketPosition: (_hostId, hostCrc32, bucketStart, seed) =>
-    (crc32OfBucket(hostCrc32, bucketStart) ^ seed) >>> 0,
+  position: (key, seed) => signedCrc32(key) ^ seed,
+  positionOfCrc32: (crc32, seed) => crc32 ^ seed,
 };
 
 const builtInHashes: readonly RingHash[] = [mixedCrc32, plainCrc32];

@@ -1,5 +1,5 @@
 import { assertBucketStart, bucketStartOfHash } from "./bucket.ts";
-import { crc32 } from "./crc32.ts";
+import { signedCrc32, signedCrc32OfBucket } from "./crc32.ts";
 import { RingError } from "./errors.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { compareUtf8, type Member, type MemberOptions, pointCount, resolveMember } from "./member.ts";
@@ -53,7 +53,11 @@ export class HashRing {
   readonly parameters: RingParameters;
 
   readonly #hash: RingHash;
+  /** As hashes take it: signed, so that passing it on never allocates. */
+  readonly #seed: number;
   readonly #points: Points;
+  /** Of {@link members}, in their order. */
+  readonly #ids: readonly string[];
   #walk: PreferenceWalk | undefined;
   #fingerprint: string | undefined;
 
@@ -66,7 +70,9 @@ export class HashRing {
     this.members = Object.freeze(members);
     this.parameters = parameters;
     this.#hash = hash;
+    this.#seed = parameters.seed | 0;
     this.#points = points;
+    this.#ids = members.map(({ id }) => id);
   }
 
   /** See {@link createRing}. */
@@ -142,13 +148,12 @@ export class HashRing {
    * @param key - text counts as its UTF-8 bytes
    */
   position(key: string | Uint8Array): number {
-    return this.#hash.position(key, this.parameters.seed) >>> 0;
+    return this.#hash.position(key, this.#seed) >>> 0;
   }
 
   /** Where the key `${hostId}:${bucketStart}` lies; with a built-in hash the string is never built. */
   positionOfBucket(hostId: string, bucketStart: number): number {
-    assertBucketStart(bucketStart);
-    return this.#positionOfBucket(hostId, crc32(hostId), bucketStart);
+    return this.#positionOfBucket(hostId, bucketStart) >>> 0;
   }
 
   /**
@@ -160,7 +165,7 @@ export class HashRing {
    * createRing({ members: [{ id: "a" }, { id: "b" }] }).owner("session:42");
    */
   owner(key: string | Uint8Array): string | undefined {
-    return this.#ownerAt(this.position(key));
+    return this.#ownerAt(this.#hash.position(key, this.#seed));
   }
 
   /**
@@ -182,7 +187,7 @@ export class HashRing {
    * @throws {RangeError} when it is none
    */
   ownerOfBucket(hostId: string, bucketStart: number): string | undefined {
-    return this.#ownerAt(this.positionOfBucket(hostId, bucketStart));
+    return this.#ownerAt(this.#positionOfBucket(hostId, bucketStart));
   }
 
   /**
@@ -194,7 +199,7 @@ export class HashRing {
    * @throws {RangeError} for another `n`
    */
   owners(key: string | Uint8Array, n: number = this.parameters.replicationFactor): string[] {
-    return this.#ownersAt(this.position(key), n);
+    return this.#ownersAt(this.#hash.position(key, this.#seed), n);
   }
 
   /** {@link owners} for a host's report of a given time; errors as {@link ownerOf}. */
@@ -208,7 +213,7 @@ export class HashRing {
     bucketStart: number,
     n: number = this.parameters.replicationFactor,
   ): string[] {
-    return this.#ownersAt(this.positionOfBucket(hostId, bucketStart), n);
+    return this.#ownersAt(this.#positionOfBucket(hostId, bucketStart), n);
   }
 
   /**
@@ -239,13 +244,14 @@ export class HashRing {
     const { positions, length } = this.#points;
     const arcs: { start: number; end: number; owners: readonly string[] }[] = [];
     const shared = new Map<string, readonly string[]>();
+    const walk = this.#preferenceWalk();
     const append = (end: number, point: number): void => {
       const last = arcs.at(-1);
       const start = last === undefined ? 0 : last.end + 1;
       if (end < start) return;
-      const picked = length === 0 ? [] : this.#pick(point, n);
+      const picked = walk.picked.subarray(0, length === 0 ? 0 : walk.from(point, n));
       const name = picked.join();
-      const owners = shared.get(name) ?? Object.freeze(picked.map((index) => this.members[index]!.id));
+      const owners = shared.get(name) ?? Object.freeze(Array.from(picked, (index) => this.#ids[index]!));
       shared.set(name, owners);
       if (last?.owners === owners) last.end = end;
       else arcs.push({ start, end, owners });
@@ -279,35 +285,45 @@ export class HashRing {
     return low;
   }
 
+  // Between these, times travel as two small integers: see signedCrc32OfBucket.
+
   #positionOf(hostId: string, timestampMs: number): number {
-    const hostCrc32 = crc32(hostId);
-    const start = bucketStartOfHash(hostCrc32, timestampMs, this.parameters.shardBucketMs);
-    return this.#positionOfBucket(hostId, hostCrc32, start);
+    const hostCrc32 = signedCrc32(hostId);
+    const bucketStart = bucketStartOfHash(hostCrc32, timestampMs, this.parameters.shardBucketMs);
+    const high = Math.trunc(bucketStart / 1e8) | 0;
+    return this.#positionOfParts(hostId, hostCrc32, high, (bucketStart - high * 1e8) | 0);
   }
 
-  #positionOfBucket(hostId: string, hostCrc32: number, bucketStart: number): number {
-    const { seed } = this.parameters;
-    const position = this.#hash.bucketPosition
-      ? this.#hash.bucketPosition(hostId, hostCrc32, bucketStart, seed)
-      : this.#hash.position(`${hostId}:${bucketStart}`, seed);
-    return position >>> 0;
+  #positionOfBucket(hostId: string, bucketStart: number): number {
+    assertBucketStart(bucketStart);
+    const high = Math.trunc(bucketStart / 1e8) | 0;
+    return this.#positionOfParts(hostId, signedCrc32(hostId), high, (bucketStart - high * 1e8) | 0);
+  }
+
+  #positionOfParts(hostId: string, hostCrc32: number, high: number, low: number): number {
+    return this.#hash.positionOfCrc32 === undefined
+      ? this.#hash.position(`${hostId}:${high * 1e8 + low}`, this.#seed)
+      : this.#hash.positionOfCrc32(signedCrc32OfBucket(hostCrc32, high, low), this.#seed);
   }
 
   #ownerAt(position: number): string | undefined {
     if (this.#points.length === 0) return undefined;
-    return this.members[this.#points.owners[this.#points.at(position)]!]!.id;
+    return this.#ids[this.#points.memberAt(position)];
   }
 
   #ownersAt(position: number, n: number): string[] {
     assertCopies(n);
     if (this.#points.length === 0) return [];
-    return this.#pick(this.#points.at(position), n).map((index) => this.members[index]!.id);
+    const walk = this.#preferenceWalk();
+    const count = walk.from(this.#points.at(position), n);
+    const owners: string[] = [];
+    for (let i = 0; i < count; i++) owners.push(this.#ids[walk.picked[i]!]!);
+    return owners;
   }
 
-  #pick(point: number, n: number): number[] {
+  #preferenceWalk(): PreferenceWalk {
     this.#walk ??= new PreferenceWalk(this.#points, this.members);
-    const count = this.#walk.from(point, n);
-    return Array.from(this.#walk.picked.subarray(0, count));
+    return this.#walk;
   }
 }
 
@@ -326,7 +342,7 @@ export function createRing(options?: RingOptions): HashRing {
 /** Unsorted. Labels are the same for every hash, so a change of hash moves points and renames nothing. */
 function positionsOf(member: Member, { vnodes, seed }: RingParameters, hash: RingHash): Uint32Array {
   const positions = new Uint32Array(pointCount(member, vnodes));
-  for (let i = 0; i < positions.length; i++) positions[i] = hash.position(`${member.id}#${i}`, seed);
+  for (let i = 0; i < positions.length; i++) positions[i] = hash.position(`${member.id}#${i}`, seed | 0);
   return positions;
 }
 

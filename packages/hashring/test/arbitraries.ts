@@ -2,10 +2,16 @@ import fc from "fast-check";
 import { coarseHash, type OracleMember, type OracleParameters } from "./oracle.ts";
 import { ALL_POINTS_IN_COMMON, ONE_POINT_IN_COMMON, ORDERED_BY_UTF8 } from "./vectors.ts";
 
-/** Checks a property. A failure prints its seed; `SEED=… vitest run` repeats it. */
+/**
+ * Checks a property, twenty times as often in `npm run test:full`. A failure prints its seed; `SEED=… vitest run` repeats
+ * it.
+ */
 export function check<T>(property: fc.IProperty<T>, numRuns = 100): void {
-  const { SEED } = process.env;
-  fc.assert(property, { numRuns, ...(SEED === undefined ? {} : { seed: Number(SEED) }) });
+  const { SEED, MON_TEST } = process.env;
+  fc.assert(property, {
+    numRuns: MON_TEST === "full" ? 20 * numRuns : numRuns,
+    ...(SEED === undefined ? {} : { seed: Number(SEED) }),
+  });
 }
 
 /** Prefixes of each other, one character apart, label-like, beyond ASCII, colliding. */

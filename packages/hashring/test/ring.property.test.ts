@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bucketStart, createRing, type HashRing, shardKey } from "../src/index.ts";
+import {
+  bucketStart,
+  crc32,
+  createRing,
+  fmix32,
+  type HashRing,
+  type RingHash,
+  shardKey,
+} from "../src/index.ts";
 import { check, ids, key, member, members, parameters, timestampMs } from "./arbitraries.ts";
 import { coarseHash, type OracleMember, type OracleParameters, OracleRing } from "./oracle.ts";
 
@@ -12,6 +20,15 @@ function build(list: OracleMember[], parameters: Partial<OracleParameters> = {})
 function criticalPositions(oracle: OracleRing): number[] {
   const around = oracle.points.flatMap(({ position }) => [position - 1, position, position + 1]);
   return [...new Set([0, 2 ** 32 - 1, ...around])].filter((position) => position >= 0 && position < 2 ** 32);
+}
+
+/** Puts the key "@" and a number right at that position, and labels where the default does, with bits masked out. */
+function namedPosition(mask: number): RingHash {
+  return {
+    name: "named-position",
+    position: (key, seed) =>
+      /^@\d+$/.test(String(key)) ? Number(String(key).slice(1)) : fmix32(crc32(key) ^ seed) & mask,
+  };
 }
 
 function zoneOf({ id, zone }: { id: string; zone?: string }): string {
@@ -37,6 +54,27 @@ describe("a ring", () => {
           }
         },
       ),
+    );
+  });
+
+  it("gives the same owners when a stretch of the key space is asked for first and ever after, at every edge", () => {
+    // Points all over the key space; crowded into a small part of it; crowded at both of its ends.
+    const masks = fc.constantFrom(-1, 0xffff, 0x8000_ffff | 0);
+    check(
+      fc.property(members({ maxLength: 6 }), fc.constantFrom(1, 7, 40, 150), masks, (list, vnodes, mask) => {
+        const hash = namedPosition(mask);
+        const ring = createRing({ members: list, parameters: { vnodes, hash: hash.name }, hashes: [hash] });
+        const oracle = new OracleRing(list, { ...ring.parameters, hash: "crc32-fmix32" });
+        for (const point of oracle.points) point.position = (point.position & mask) >>> 0;
+        const critical = criticalPositions(oracle);
+        const stride = Math.ceil(critical.length / 200);
+        const positions = critical.filter((_, i) => i % stride === 0);
+        const expected = positions.map((position) => oracle.owner(position));
+        const ask = (): unknown[] => positions.map((position) => ring.owner(`@${position}`));
+        expect(ask()).toEqual(expected);
+        expect(ask()).toEqual(expected);
+      }),
+      30,
     );
   });
 
@@ -121,6 +159,7 @@ describe("a ring", () => {
           for (const key of keys) {
             const [small, large] = [without.owner(key), along.owner(key)];
             if (small !== large) expect(large).toBe(changed!.id);
+            expect(along.remove(changed!.id).owner(key)).toBe(small);
           }
         },
       ),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createRing, defaults, type MemberOptions, RingError, type RingHash } from "../src/index.ts";
+import { crc32, createRing, defaults, type MemberOptions, RingError, type RingHash } from "../src/index.ts";
 import { ALL_POINTS_IN_COMMON, ORDERED_BY_UTF8 } from "./vectors.ts";
 
 const three = [{ id: "a" }, { id: "b" }, { id: "c" }];
@@ -191,6 +191,28 @@ describe("parameters", () => {
   });
 });
 
+describe("a ring of more than 32,767 points", () => {
+  // What it remembers of its points no longer fits 16 bits.
+  const members = Array.from({ length: 40 }, (_, i) => ({ id: `broker-${i}`, weight: 6 }));
+  const ring = createRing({ members });
+
+  it("gives a key the owner that its arcs name, however often it is asked", () => {
+    const arcs = ring.arcs(1);
+    for (let i = 0; i < 20_000; i++) {
+      const key = `web-${i % 10_000}`;
+      const position = ring.position(key);
+      let [low, high] = [0, arcs.length - 1];
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if (arcs[middle]!.end < position) low = middle + 1;
+        else high = middle;
+      }
+      if (ring.owner(key) !== arcs[low]!.owners[0])
+        expect([key, ring.owner(key)]).toEqual([key, arcs[low]!.owners[0]]);
+    }
+  });
+});
+
 describe("a hash of the caller's own", () => {
   const length: RingHash = { name: "length", position: (key) => key.length * 2 ** 24 };
 
@@ -199,6 +221,24 @@ describe("a hash of the caller's own", () => {
     expect(ring.position("abc")).toBe(3 * 2 ** 24);
     expect(ring.positionOfBucket("web-1", 12)).toBe(8 * 2 ** 24);
     expect(ring.add({ id: "d" }).position("abc")).toBe(3 * 2 ** 24);
+  });
+
+  it("finds a bucket by the host's CRC-32 when it depends on nothing else", () => {
+    const seeds = new Set<number>();
+    const ofCrc32: RingHash = {
+      name: "rotated",
+      position: (key, seed) => ofCrc32.positionOfCrc32!(crc32(key), seed),
+      positionOfCrc32: (crc32, seed) => {
+        seeds.add(seed);
+        return ((crc32 << 7) | (crc32 >>> 25)) ^ seed;
+      },
+    };
+    const parameters = { hash: "rotated", seed: 0xfffffffe };
+    const ring = createRing({ members: three, parameters, hashes: [ofCrc32] });
+    for (const start of [1_700_000_000_000, 12, 0, -5, 123_456_789_012_345]) {
+      expect(ring.positionOfBucket("web-1", start)).toBe(ring.position(`web-1:${start}`));
+    }
+    expect([...seeds]).toEqual([-2]);
   });
 
   it("may give signed numbers, which count modulo 2³²", () => {
