@@ -1,5 +1,6 @@
 import { hostDigits, type ReportTemplate, valueRows } from "./corpus.ts";
 import type { HostCycle } from "./host-cycle.ts";
+import type { Batch } from "./lane.ts";
 
 /** Bytes before each gRPC message: whether it is compressed, and its length. */
 export const framePrefixBytes = 5;
@@ -12,8 +13,8 @@ const reportsTag = 0x12;
  * A gRPC frame with one `mon.v1.ReportRequest`, encoded once. Before each sending {@link renew} exchanges hosts, times
  * and values in place, which costs a small part of what encoding does and the same whatever server it goes to.
  */
-export class BatchFrame {
-  /** What to send. Not to be renewed before the server has answered: until then Node may still be writing it. */
+export class BatchFrame implements Batch {
+  /** What to send. */
   readonly bytes: Buffer;
   readonly sequence: number;
   readonly reports: number;
@@ -41,7 +42,7 @@ export class BatchFrame {
     this.#row = (sequence * 97) % valueRows;
   }
 
-  /** Turns the reports into the next ones. O(samples), no allocation. */
+  /** O(samples), no allocation. */
   renew(cycle: HostCycle): void {
     const { hostOffset, timestampOffset, valueOffsets, values } = this.#template;
     const view = this.#view;

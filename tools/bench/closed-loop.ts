@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ReportTemplate } from "./corpus.ts";
 import { HostCycle } from "./host-cycle.ts";
-import type { ClosedLoad, FixedLoad, LoadJob, LoadResult } from "./job.ts";
-import { LoadStreams, type Slot } from "./load-stream.ts";
+import type { ClosedLoad, FixedLoad, LoadJob, LoadOutcome } from "./job.ts";
+import type { Lanes, Slot } from "./lane.ts";
 import { Meter } from "./meter.ts";
+import { openLanes } from "./open-lanes.ts";
 
 /** How long answers may be awaited once nothing more is sent. */
 export const drainTimeoutMs = 15_000;
@@ -13,16 +14,16 @@ export async function runClosedLoop(
   job: LoadJob,
   template: ReportTemplate,
   { warmMs, measureMs }: ClosedLoad,
-): Promise<LoadResult> {
+): Promise<LoadOutcome> {
   const loop = new ClosedLoop(job, template, Number.POSITIVE_INFINITY);
-  await using streams = loop.streams;
+  await using lanes = loop.lanes;
   loop.start();
-  await Promise.race([sleep(warmMs), streams.failure]);
+  await Promise.race([sleep(warmMs), lanes.failure]);
   loop.meter.begin();
-  await Promise.race([sleep(measureMs), streams.failure]);
+  await Promise.race([sleep(measureMs), lanes.failure]);
   const result = loop.meter.end();
   await loop.drain();
-  return result;
+  return { ...result, reportsTaken: loop.meter.reports };
 }
 
 /** As {@link runClosedLoop}, for a number of batches and no longer. */
@@ -30,17 +31,28 @@ export async function runFixed(
   job: LoadJob,
   template: ReportTemplate,
   { batches }: FixedLoad,
-): Promise<LoadResult> {
+): Promise<LoadOutcome> {
   const loop = new ClosedLoop(job, template, batches);
-  await using streams = loop.streams;
+  await using lanes = loop.lanes;
   loop.meter.begin();
   loop.start();
-  await Promise.race([loop.finished, streams.failure]);
-  return loop.meter.end();
+  await Promise.race([loop.finished, lanes.failure]);
+  return { ...loop.meter.end(), reportsTaken: loop.meter.reports };
+}
+
+/** The clock that reports are dated by: the machine's, or one that goes on by a step from pass to pass. */
+function clockOf({ history }: LoadJob): () => number {
+  if (history === undefined) return Date.now;
+  let nextMs = history.startMs;
+  return () => {
+    const nowMs = nextMs;
+    nextMs += history.stepMs;
+    return nowMs;
+  };
 }
 
 class ClosedLoop {
-  readonly streams: LoadStreams;
+  readonly lanes: Lanes;
   readonly meter: Meter;
   readonly #finished = Promise.withResolvers<void>();
   readonly #cycle: HostCycle;
@@ -50,9 +62,9 @@ class ClosedLoop {
 
   constructor(job: LoadJob, template: ReportTemplate, batches: number) {
     this.#left = batches;
-    this.#cycle = new HostCycle(job.hosts, Date.now);
+    this.#cycle = new HostCycle(job.hosts, clockOf(job));
     this.meter = new Meter(job);
-    this.streams = new LoadStreams(job, template, (slot, isTaken) => this.#settled(slot, isTaken));
+    this.lanes = openLanes(job, template, (slot, isTaken) => this.#settled(slot, isTaken));
   }
 
   /** Resolves when the last batch is answered. */
@@ -61,10 +73,10 @@ class ClosedLoop {
   }
 
   start(): void {
-    for (const stream of this.streams.streams) {
-      stream.cork();
-      for (const slot of stream.slots) this.#send(slot);
-      stream.uncork();
+    for (const lane of this.lanes.lanes) {
+      lane.cork();
+      for (const slot of lane.slots) this.#send(slot);
+      lane.uncork();
     }
   }
 
@@ -75,20 +87,20 @@ class ClosedLoop {
     const late = sleep(drainTimeoutMs, undefined, { ref: false }).then(() => {
       throw new Error(`expected answers within ${drainTimeoutMs} ms, ${this.#inFlight} batches have none`);
     });
-    await Promise.race([this.finished, this.streams.failure, late]);
+    await Promise.race([this.finished, this.lanes.failure, late]);
   }
 
   #send(slot: Slot): void {
     if (this.#left <= 0) return;
     this.#left--;
     this.#inFlight++;
-    slot.frame.renew(this.#cycle);
-    slot.stream.send(slot);
+    slot.batch.renew(this.#cycle);
+    slot.lane.send(slot);
   }
 
   #settled(slot: Slot, isTaken: boolean): void {
     this.#inFlight--;
-    this.meter.count(slot.frame.reports, isTaken);
+    this.meter.count(slot.batch.reports, isTaken);
     this.#send(slot);
     if (this.#inFlight === 0) this.#finished.resolve();
   }

@@ -82,7 +82,15 @@ function network(direction: string): Readonly<Record<string, string>> {
   return { network_interface_name: "eth0", network_io_direction: direction };
 }
 
-const metricsOf: Readonly<Record<CorpusName, readonly Metric[]>> = { compact, agent };
+/** 100 metrics: the compact ones of five instances each. */
+const wide: readonly Metric[] = compact.flatMap((metric) =>
+  ["0", "1", "2", "3", "4"].map((instance) => ({ ...metric, labels: { instance, ...metric.labels } })),
+);
+
+/** Names of what there are templates of: the corpora, and one with many samples a report, to fill a store with. */
+export type TemplateName = CorpusName | "wide";
+
+const metricsOf: Readonly<Record<TemplateName, readonly Metric[]>> = { compact, agent, wide };
 
 /** Digits of a host's number: ids have one length, so that they can be exchanged in place. */
 export const hostDigits = 4;
@@ -97,9 +105,13 @@ const seed = 20_260_101;
 
 /** One encoded `mon.v1.Report`, where its changing parts stand, and what they may be changed to. */
 export interface ReportTemplate {
-  readonly name: CorpusName;
+  readonly name: TemplateName;
   readonly bytes: Uint8Array;
   readonly samples: number;
+  /** The samples' series, in their order. */
+  readonly series: readonly { readonly name: string; readonly labels: readonly Label[] }[];
+  /** What a host's id begins with; its digits follow. */
+  readonly hostPrefix: string;
   /** Where the {@link hostDigits} digits of the host stand. */
   readonly hostOffset: number;
   /** Where `timestamp_ms` stands: eight bytes, little-endian. */
@@ -111,7 +123,7 @@ export interface ReportTemplate {
 }
 
 /** Encodes a corpus: canonical (rule R2), so that a broker may store the bytes of the samples as they come. */
-export function createReportTemplate(name: CorpusName): ReportTemplate {
+export function createReportTemplate(name: TemplateName): ReportTemplate {
   const metrics = metricsOf[name];
   const values = valueTable(metrics);
   const samples = encodeSamples(
@@ -130,6 +142,8 @@ export function createReportTemplate(name: CorpusName): ReportTemplate {
     name,
     bytes,
     samples: metrics.length,
+    series: metrics.map(({ name, labels }) => ({ name, labels: labelsOf(labels) })),
+    hostPrefix,
     hostOffset: 2 + hostPrefix.length,
     timestampOffset: 2 + host.length + 1,
     valueOffsets: valueOffsets(bytes, head.length),

@@ -1,10 +1,11 @@
-import type { CorpusName } from "./corpus.ts";
+import type { TemplateName } from "./corpus.ts";
 
 /**
- * What a server answers to a batch: an outcome that must say that all of it is stored on stable storage, the batch's
- * number alone, or an empty message, in the order of the batches.
+ * What a server answers to a batch. To one on a gRPC stream: an outcome that must say that all of it is stored on stable
+ * storage, the batch's number alone, or an empty message, in the order of the batches. To Influx lines in a request:
+ * HTTP's 204.
  */
-export type AckForm = "outcome" | "sequence" | "empty";
+export type AckForm = "outcome" | "sequence" | "empty" | "no-content";
 
 /** How batches are spread. */
 export interface Shape {
@@ -42,12 +43,14 @@ export interface LoadJob {
   /** Its processor time is taken along. */
   readonly serverPid: number;
   readonly ack: AckForm;
-  readonly corpus: CorpusName;
+  readonly corpus: TemplateName;
   readonly hosts: number;
   /** Reports in a batch. */
   readonly reports: number;
   readonly shape: Shape;
   readonly load: ClosedLoad | OpenLoad | FixedLoad;
+  /** Instants that a closed or fixed load reports for, instead of the machine's time: a step from pass to pass. */
+  readonly history?: { readonly startMs: number; readonly stepMs: number };
 }
 
 /** From when a batch was due to its answer, in milliseconds. */
@@ -74,4 +77,10 @@ export interface LoadResult {
   readonly endUs: number;
   /** Of an open load. */
   readonly latency?: LatencySummary;
+}
+
+/** What came of a load, its measured part and the whole. */
+export interface LoadOutcome extends LoadResult {
+  /** Reports that were answered as they should, from the first to the last. */
+  readonly reportsTaken: number;
 }

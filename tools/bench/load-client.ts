@@ -2,10 +2,10 @@
 import process from "node:process";
 import { runClosedLoop, runFixed } from "./closed-loop.ts";
 import { createReportTemplate } from "./corpus.ts";
-import type { LoadJob, LoadResult } from "./job.ts";
+import type { LoadJob, LoadOutcome } from "./job.ts";
 import { runOpenLoop } from "./open-loop.ts";
 
-function run(job: LoadJob): Promise<LoadResult> {
+function run(job: LoadJob): Promise<LoadOutcome> {
   const template = createReportTemplate(job.corpus);
   const { load } = job;
   switch (load.kind) {

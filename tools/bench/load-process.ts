@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { Child } from "./child.ts";
-import type { LoadJob, LoadResult } from "./job.ts";
+import type { LoadJob, LoadOutcome } from "./job.ts";
 
-type Answer = { readonly result: LoadResult } | { readonly error: string };
+type Answer = { readonly result: LoadOutcome } | { readonly error: string };
 
 const script = fileURLToPath(new URL("./load-client.ts", import.meta.url));
 
@@ -11,7 +11,7 @@ export class LoadProcess implements AsyncDisposable {
   readonly #child = new Child("the load client", script);
 
   /** Runs a job; one at a time. @throws what went wrong in the client, or that it ended */
-  async run(job: LoadJob): Promise<LoadResult> {
+  async run(job: LoadJob): Promise<LoadOutcome> {
     const answered = this.#child.message<Answer>();
     this.#child.process.send(job);
     const answer = await answered;

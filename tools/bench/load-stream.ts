@@ -3,17 +3,11 @@ import { AckReader } from "./ack-reader.ts";
 import { BatchFrame } from "./batch-frame.ts";
 import type { ReportTemplate } from "./corpus.ts";
 import type { AckForm, LoadJob } from "./job.ts";
+import type { Lane, Lanes, Settled, Slot } from "./lane.ts";
 
-/** A frame and the stream it goes by. */
-export interface Slot {
-  readonly stream: LoadStream;
-  readonly frame: BatchFrame;
-  /** When its batch was due, in milliseconds; an open load's to note. */
-  dueAtMs: number;
+interface StreamSlot extends Slot {
+  readonly batch: BatchFrame;
 }
-
-/** Told of each answer: whether all of the batch was taken. */
-export type Settled = (slot: Slot, isTaken: boolean) => void;
 
 const reportPath = "/mon.v1.MonitorService/Report";
 /** `mon.v1.Durability.FSYNC`. */
@@ -21,8 +15,8 @@ const durabilityFsync = 4;
 const closeTimeoutMs = 5_000;
 
 /** One `Report` call in gRPC frames over HTTP/2, with its frames ready. */
-export class LoadStream {
-  readonly slots: readonly Slot[];
+class LoadStream implements Lane {
+  readonly slots: readonly StreamSlot[];
   readonly #stream: ClientHttp2Stream;
   readonly #ack: AckForm;
   readonly #samplesPerReport: number;
@@ -30,7 +24,7 @@ export class LoadStream {
   readonly #settled: Settled;
   readonly #failed: (reason: Error) => void;
   /** Slots without an answer, oldest first; kept where answers have no number. */
-  readonly #sent: Slot[] = [];
+  readonly #sent: StreamSlot[] = [];
   #isEnding = false;
 
   constructor(
@@ -41,8 +35,8 @@ export class LoadStream {
     failed: (reason: Error) => void,
   ) {
     this.slots = Array.from({ length: job.shape.window }, (_, index) => ({
-      stream: this,
-      frame: new BatchFrame(template, job.reports, index + 1),
+      lane: this,
+      batch: new BatchFrame(template, job.reports, index + 1),
       dueAtMs: 0,
     }));
     this.#ack = job.ack;
@@ -76,7 +70,6 @@ export class LoadStream {
     this.#stream.on("data", (chunk: Buffer) => this.#take(chunk));
   }
 
-  /** What is sent until {@link uncork} goes out together. */
   cork(): void {
     this.#stream.cork();
   }
@@ -85,10 +78,9 @@ export class LoadStream {
     this.#stream.uncork();
   }
 
-  /** Sends a slot's frame as it is. The slot must have been settled since it was last sent. */
-  send(slot: Slot): void {
+  send(slot: StreamSlot): void {
     if (this.#ack === "empty") this.#sent.push(slot);
-    this.#stream.write(slot.frame.bytes);
+    this.#stream.write(slot.batch.bytes);
   }
 
   /** Ends the call; resolves when the server has, or after five seconds. */
@@ -117,7 +109,7 @@ export class LoadStream {
     const { sequence } = this.#reader;
     const slot = this.#ack === "empty" ? this.#sent.shift() : this.slots[sequence - 1];
     if (slot === undefined) throw new Error(`expected an answer to a batch, got one to ${sequence}`);
-    this.#settled(slot, this.#ack !== "outcome" || this.#isStored(slot.frame.reports));
+    this.#settled(slot, this.#ack !== "outcome" || this.#isStored(slot.batch.reports));
   }
 
   #isStored(reports: number): boolean {
@@ -132,9 +124,8 @@ export class LoadStream {
 }
 
 /** The streams of a load, over all its connections. */
-export class LoadStreams {
-  readonly streams: readonly LoadStream[];
-  /** Rejects when the server ends a stream or a connection, or answers nonsense; never resolves. */
+export class LoadStreams implements Lanes {
+  readonly lanes: readonly LoadStream[];
   readonly failure: Promise<never>;
   readonly #sessions: readonly ClientHttp2Session[];
 
@@ -146,7 +137,7 @@ export class LoadStreams {
     this.#sessions = Array.from({ length: job.shape.connections }, () =>
       connect(`http://127.0.0.1:${job.port}`, { settings: { enablePush: false } }).on("error", reject),
     );
-    this.streams = this.#sessions.flatMap((session) =>
+    this.lanes = this.#sessions.flatMap((session) =>
       Array.from(
         { length: job.shape.streams },
         () => new LoadStream(session, job, template, settled, reject),
@@ -155,7 +146,7 @@ export class LoadStreams {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.streams.map((stream) => stream.end()));
+    await Promise.all(this.lanes.map((stream) => stream.end()));
     for (const session of this.#sessions) session.destroy();
   }
 }

@@ -14,7 +14,7 @@ export interface Machine {
   readonly node: string;
   /** Of the folder for temporary files, where the broker's data is. */
   readonly fileSystem: string;
-  /** Names and versions of what the bare servers are made of. */
+  /** Names and versions of what the broker is compared with. */
   readonly libraries: readonly string[];
   readonly date: string;
   /** Abbreviated; with `+` when files differ from it. */
@@ -34,7 +34,8 @@ const fileSystems: Readonly<Record<number, string>> = {
 
 const libraries = ["@connectrpc/connect-node", "@bufbuild/protobuf", "@grpc/grpc-js"];
 
-export function describeMachine(): Machine {
+/** @param others - names and versions of programs that take part, besides the libraries */
+export function describeMachine(others: readonly string[] = []): Machine {
   const cpus = os.cpus();
   const type = fs.statfsSync(os.tmpdir()).type;
   return {
@@ -44,7 +45,7 @@ export function describeMachine(): Machine {
     system: `${os.type()} ${os.release()}`,
     node: process.version,
     fileSystem: fileSystems[type] ?? `file system ${type.toString(16)}`,
-    libraries: libraries.map((name) => `${name} ${versionOf(name)}`),
+    libraries: [...libraries.map((name) => `${name} ${versionOf(name)}`), ...others],
     date: new Date().toISOString().slice(0, 10),
     commit: commit(),
     load: os.loadavg()[0] ?? 0,

@@ -3,10 +3,11 @@ import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { onStopSignal } from "../children.mjs";
-import { root } from "../setup.mjs";
+import { root, SetupError } from "../setup.mjs";
 import { stopChildren } from "./child.ts";
 import { createReportTemplate } from "./corpus.ts";
 import type { Shape } from "./job.ts";
+import { watchLoop } from "./loop.ts";
 import { describeMachine, type Machine } from "./machine.ts";
 import { batchSizes, type Case, type Durations, findShape, rateOf, visit } from "./measure.ts";
 import { type MemoryVisit, measureMemory } from "./memory.ts";
@@ -15,8 +16,12 @@ import { profileBroker } from "./profile.ts";
 import type { BenchResults, CaseResult } from "./results.ts";
 import { targets } from "./server.ts";
 import { renderResults } from "./table.ts";
+import { describeVictoriaMetrics, findVictoriaMetrics } from "./victoria-metrics.ts";
 
 const resultFile = path.join(root, "docs", "benchmarks", "end-to-end.md");
+
+/** Of the case loop: a query over a week takes a while. */
+const windowSecondsMin = 5;
 
 let isStopped = false;
 onStopSignal(() => {
@@ -32,6 +37,9 @@ try {
   if (error instanceof UsageError) {
     console.error(`${error.message}\n--help shows what there is`);
     process.exitCode = 64;
+  } else if (error instanceof SetupError) {
+    console.error(error.message);
+    process.exitCode = 1;
   } else if (isStopped) {
     process.exitCode = 130;
   } else {
@@ -40,20 +48,36 @@ try {
 }
 
 async function run(options: BenchOptions): Promise<void> {
-  const machine = describeMachine();
+  const selection = select(options);
+  // Before anything is measured.
+  const hasVictoria = selection.cases.some(({ target }) => target.name === "victoria-metrics");
+  if (hasVictoria && !options.profile) findVictoriaMetrics();
+  const machine = describeMachine(hasVictoria ? [describeVictoriaMetrics()] : []);
   warnOf(machine);
+  if (options.profile) await profile(selection.cases, options);
+  else report(await measure(machine, selection, options), options);
+}
+
+/** What a run measures. */
+interface Selection {
+  readonly cases: readonly Case[];
+  readonly withMemory: boolean;
+  readonly withLoop: boolean;
+}
+
+function select({ only, corpus }: BenchOptions): Selection {
   const cases = batchSizes
     .flatMap((batchSize) =>
-      targets.map((target): Case => {
-        return { name: `batch-${batchSize}/${target.name}`, target, batchSize, corpus: options.corpus };
-      }),
+      targets
+        .filter((target) => target.batchSizes?.includes(batchSize) ?? true)
+        .map((target): Case => ({ name: `batch-${batchSize}/${target.name}`, target, batchSize, corpus })),
     )
-    .filter(({ name }) => options.only.test(name));
-  const withMemory = options.only.test("memory");
-  if (cases.length === 0 && !withMemory)
-    throw new UsageError(`--only: expected to name a case, got ${options.only}`);
-  if (options.profile) await profile(cases, options);
-  else report(await measure(machine, cases, withMemory, options), options);
+    .filter(({ name }) => only.test(name));
+  const withMemory = only.test("memory");
+  const withLoop = only.test("loop");
+  if (cases.length === 0 && !withMemory && !withLoop)
+    throw new UsageError(`--only: expected to name a case, got ${only}`);
+  return { cases, withMemory, withLoop };
 }
 
 function warnOf({ load, fileSystem }: Machine): void {
@@ -74,8 +98,7 @@ async function profile(cases: readonly Case[], options: BenchOptions): Promise<v
 
 async function measure(
   machine: Machine,
-  cases: readonly Case[],
-  withMemory: boolean,
+  { cases, withMemory, withLoop }: Selection,
   options: BenchOptions,
 ): Promise<BenchResults> {
   const { corpus, seconds, rounds } = options;
@@ -98,6 +121,11 @@ async function measure(
     memory.push(await measureMemory(corpus));
     progress(`round ${round} of ${rounds}, memory: done`);
   }
+  const { weekHosts } = options;
+  const windowSeconds = Math.max(seconds, windowSecondsMin);
+  const loop = withLoop
+    ? await watchLoop({ corpus, hosts: weekHosts, windowMs: windowSeconds * 1_000, pairs: rounds, progress })
+    : undefined;
   const { name, samples, bytes } = createReportTemplate(corpus);
   return {
     machine,
@@ -106,6 +134,7 @@ async function measure(
     rounds,
     cases: results,
     memory,
+    loop,
   };
 }
 

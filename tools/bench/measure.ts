@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CorpusName } from "./corpus.ts";
+import { type CorpusName, createReportTemplate } from "./corpus.ts";
 import { cpuSeconds } from "./cpu-time.ts";
 import type { LoadJob, LoadResult, Shape } from "./job.ts";
 import { LoadProcess } from "./load-process.ts";
@@ -26,11 +26,19 @@ export const shapes: Readonly<Record<BatchSize, readonly Shape[]>> = {
   ],
 };
 
+/** As {@link shapes}, for a server that takes one batch at a time on a connection. */
+const requestShapes: readonly Shape[] = [
+  { connections: 2, streams: 1, window: 1 },
+  { connections: 4, streams: 1, window: 1 },
+  { connections: 8, streams: 1, window: 1 },
+];
+
 /** For a fixed rate: room enough that batches wait in the server, and not in the client, for a while. */
 const openShapes: Readonly<Record<BatchSize, Shape>> = {
   100: { connections: 2, streams: 4, window: 64 },
   1: { connections: 2, streams: 4, window: 256 },
 };
+const openRequestShape: Shape = { connections: 16, streams: 1, window: 1 };
 
 const settleCheckMs = 200;
 /** After five seconds a server is measured as it is. */
@@ -61,8 +69,9 @@ export interface Visit {
 export async function findShape(one: Case, { warmMs, measureMs }: Durations): Promise<Shape> {
   await using server = await one.target.start();
   await using client = new LoadProcess();
-  let best = { shape: shapes[one.batchSize][0]!, rate: 0 };
-  for (const shape of shapes[one.batchSize]) {
+  const tried = takesRequests(one) ? requestShapes : shapes[one.batchSize];
+  let best = { shape: tried[0]!, rate: 0 };
+  for (const shape of tried) {
     const result = await client.run(
       jobOf(one, server, shape, { kind: "closed", warmMs: best.rate === 0 ? warmMs : warmMs / 4, measureMs }),
     );
@@ -80,8 +89,22 @@ export async function visit(one: Case, shape: Shape, { warmMs, measureMs }: Dura
   if (batchesPerSecond === 0) throw new Error(`${one.name}: expected reports to be taken, none was`);
   await settle(server);
   const open = { kind: "open", batchesPerSecond, warmMs: warmMs / 2, measureMs } as const;
-  const half = await client.run(jobOf(one, server, openShapes[one.batchSize], open));
+  const openShape = takesRequests(one) ? openRequestShape : openShapes[one.batchSize];
+  const half = await client.run(jobOf(one, server, openShape, open));
+  await assertHeld(one, server, full.reportsTaken + half.reportsTaken);
   return { full, half };
+}
+
+function takesRequests({ target }: Case): boolean {
+  return target.ack === "no-content";
+}
+
+/** Has a server count what it holds, where its answers do not say. @throws when it holds more or less than it took */
+async function assertHeld(one: Case, server: RunningServer, reports: number): Promise<void> {
+  const samples = reports * createReportTemplate(one.corpus).samples;
+  const held = await server.countSamples?.();
+  if (held === undefined || held === samples) return;
+  throw new Error(`${one.name}: expected all ${samples} samples that were taken to be held, got ${held}`);
 }
 
 /** Waits until a server has caught up with itself, compactions and all: a fifth of a second of hardly any work. */

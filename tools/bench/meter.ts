@@ -22,6 +22,11 @@ export class Meter {
     this.#before = this.#read();
   }
 
+  /** Reports that were answered as they should, measured or not. */
+  get reports(): number {
+    return this.#reports;
+  }
+
   count(reports: number, isTaken: boolean): void {
     if (isTaken) this.#reports += reports;
     else this.#reportsFailed += reports;

@@ -3,9 +3,10 @@ import { Arrivals } from "./arrivals.ts";
 import { drainTimeoutMs } from "./closed-loop.ts";
 import type { ReportTemplate } from "./corpus.ts";
 import { HostCycle } from "./host-cycle.ts";
-import type { LatencySummary, LoadJob, LoadResult, OpenLoad } from "./job.ts";
-import { LoadStreams, type Slot } from "./load-stream.ts";
+import type { LatencySummary, LoadJob, LoadOutcome, OpenLoad } from "./job.ts";
+import type { Lanes, Slot } from "./lane.ts";
 import { Meter } from "./meter.ts";
+import { openLanes } from "./open-lanes.ts";
 import { percentile } from "./percentile.ts";
 
 /** Timers are a millisecond coarse and fire late: closer than this to the next arrival the loop polls. */
@@ -21,21 +22,23 @@ export async function runOpenLoop(
   job: LoadJob,
   template: ReportTemplate,
   load: OpenLoad,
-): Promise<LoadResult> {
+): Promise<LoadOutcome> {
   const loop = new OpenLoop(job, template, load);
-  await using streams = loop.streams;
+  await using lanes = loop.lanes;
   loop.start();
   const timeoutMs = load.warmMs + load.measureMs + drainTimeoutMs;
   const late = sleep(timeoutMs, undefined, { ref: false }).then(() => {
     throw new Error(`expected the server to keep up with ${load.batchesPerSecond} batches/s, got a backlog`);
   });
-  await Promise.race([loop.finished, streams.failure, late]);
-  return { ...loop.meter.end(), latency: loop.summary() };
+  await Promise.race([loop.finished, lanes.failure, late]);
+  return { ...loop.meter.end(), latency: loop.summary(), reportsTaken: loop.reportsTaken };
 }
 
 class OpenLoop {
-  readonly streams: LoadStreams;
+  readonly lanes: Lanes;
   readonly meter: Meter;
+  /** Those of the warm-up too, which the meter leaves out. */
+  reportsTaken = 0;
   readonly #finished = Promise.withResolvers<void>();
   readonly #cycle: HostCycle;
   readonly #free: Slot[];
@@ -54,10 +57,10 @@ class OpenLoop {
     const { batchesPerSecond: perSecond, warmMs, measureMs } = load;
     this.#cycle = new HostCycle(job.hosts, Date.now);
     this.meter = new Meter(job);
-    this.streams = new LoadStreams(job, template, (slot, isTaken) => this.#settled(slot, isTaken));
-    // Stream by stream in turn, and later whichever was answered longest ago.
+    this.lanes = openLanes(job, template, (slot, isTaken) => this.#settled(slot, isTaken));
+    // Lane by lane in turn, and later whichever was answered longest ago.
     this.#free = Array.from({ length: job.shape.window }).flatMap((_, index) =>
-      this.streams.streams.map((stream) => stream.slots[index]!),
+      this.lanes.lanes.map((lane) => lane.slots[index]!),
     );
     this.#first = Math.ceil((warmMs / 1_000) * perSecond);
     const measured = Math.max(1, Math.ceil((measureMs / 1_000) * perSecond));
@@ -98,8 +101,8 @@ class OpenLoop {
   }
 
   #sendUntil(due: number): void {
-    const { streams } = this.streams;
-    for (const stream of streams) stream.cork();
+    const { lanes } = this.lanes;
+    for (const lane of lanes) lane.cork();
     for (; this.#sent < due; this.#sent++) {
       const slot = this.#free.shift();
       if (slot === undefined) break;
@@ -108,18 +111,19 @@ class OpenLoop {
       if (this.#sent >= this.#first) {
         this.#sendDelays[this.#sent - this.#first] = performance.now() - slot.dueAtMs;
       }
-      slot.frame.renew(this.#cycle);
-      slot.stream.send(slot);
+      slot.batch.renew(this.#cycle);
+      slot.lane.send(slot);
     }
-    for (const stream of streams) stream.uncork();
+    for (const lane of lanes) lane.uncork();
   }
 
   #settled(slot: Slot, isTaken: boolean): void {
+    if (isTaken) this.reportsTaken += slot.batch.reports;
     if (slot.dueAtMs >= this.#measuredFromMs) {
       this.#latencies[this.#measured++] = performance.now() - slot.dueAtMs;
-      this.meter.count(slot.frame.reports, isTaken);
+      this.meter.count(slot.batch.reports, isTaken);
     } else if (!isTaken) {
-      this.meter.count(slot.frame.reports, isTaken);
+      this.meter.count(slot.batch.reports, isTaken);
     }
     this.#free.push(slot);
     if (++this.#answered === this.#arrivals.count) this.#finished.resolve();

@@ -13,6 +13,8 @@ export interface BenchOptions {
   /** How long each shape of load is tried, in search of the one that gets most, in seconds. */
   readonly trialSeconds: number;
   readonly rounds: number;
+  /** Hosts that the case `loop` has a week of data of. */
+  readonly weekHosts: number;
   readonly profile: boolean;
   /** Where the figures go as JSON. */
   readonly json: string | undefined;
@@ -20,26 +22,34 @@ export interface BenchOptions {
   readonly write: boolean;
 }
 
-export const help = `Measures reports from end to end on this machine: the broker beside bare servers, in one run.
+export const help = `Measures reports from end to end on this machine: the broker beside bare servers and VictoriaMetrics, in one run.
 
 usage: npm run bench -- [options]
 
   --corpus <name>   what a report holds: compact (545 bytes, default) or agent (as the reference agent reports)
-  --only <regexp>   cases to run, by name: memory, or batch-<1|100>/<broker|connect|grpc-js|raw-http2>
+  --only <regexp>   cases to run, by name:
+                      batch-<1|100>/<broker|connect|grpc-js|raw-http2>   rate, processor time, latency
+                      batch-100/victoria-metrics                         likewise; needs Debian's victoria-metrics
+                      memory                                             of the broker, 10,000 hosts
+                      loop                                               delay of the broker's main loop, with a week of
+                                                                         20 hosts in it, while it packs and answers
   --seconds <n>     length of each measurement (default 5)
   --rounds <n>      rounds over all servers, of which the medians count (default 5)
-  --quick           a look at whether all works: 1 round of 1 s; no figures to keep
+  --quick           a look at whether all works: 1 round of 1 s, a week of 2 hosts; no figures to keep
   --profile         profiles the broker instead: where its time goes, by package and function
   --json <file>     writes all figures to a file
   --write           writes the result of a whole run to docs/benchmarks/end-to-end.md
   --help            shows this
 
-The temporary directory (TMPDIR) holds the broker's data; on a tmpfs an fsync costs nothing.
+The temporary directory (TMPDIR) holds the servers' data, up to some GB in the case loop; on a tmpfs an fsync costs nothing.
 
 examples:
-  npm run bench                                            all of it, about 13 minutes
-  npm run bench -- --quick                                 about 90 seconds
+  npm run bench                                            all of it, about 20 minutes
+  npm run bench -- --quick                                 about 3 minutes
   npm run bench -- --only 'batch-100/(broker|connect)'     two servers, one size of batch
+  npm run bench -- --only batch-100/                       all servers, VictoriaMetrics among them
+  npm run bench -- --only 'batch|memory' --rounds 3        all but the case loop
+  npm run bench -- --only loop                             only that, about 4 minutes
   npm run bench -- --rounds 9 --json bench.json --write    for the record
   npm run bench -- --profile --only batch-100/ --seconds 10`;
 
@@ -65,6 +75,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     warmSeconds: quick ? 1.5 : 3,
     trialSeconds: quick ? 0.25 : 1,
     rounds: Math.floor(number("--rounds", values.rounds, quick ? 1 : 5, 1)),
+    weekHosts: quick ? 2 : 20,
     profile: values.profile === true,
     json: values.json,
     write: values.write === true,

@@ -16,7 +16,7 @@ const functionsShown = 30;
 export async function profileBroker(one: Case, durations: Durations): Promise<string> {
   const directory = await mkdtemp(path.join(os.tmpdir(), "mon-profile-"));
   try {
-    const broker = await startBroker(["--cpu-prof", "--cpu-prof-dir", directory]);
+    const broker = await startBroker({ nodeFlags: ["--cpu-prof", "--cpu-prof-dir", directory] });
     // The profile is written as the broker goes.
     const result = await loadUntilStopped(one, broker, durations);
     const [file] = (await readdir(directory)).filter((name) => name.endsWith(".cpuprofile"));

@@ -1,5 +1,6 @@
 import type { ReportTemplate } from "./corpus.ts";
 import type { LoadResult, Shape } from "./job.ts";
+import type { LoopVisit } from "./loop.ts";
 import type { Machine } from "./machine.ts";
 import { type Case, rateOf, type Visit } from "./measure.ts";
 import type { MemoryVisit } from "./memory.ts";
@@ -21,6 +22,7 @@ export interface BenchResults {
   readonly rounds: number;
   readonly cases: readonly CaseResult[];
   readonly memory: readonly MemoryVisit[];
+  readonly loop: LoopVisit | undefined;
 }
 
 /** A figure of several rounds. */
@@ -44,13 +46,21 @@ export interface CaseSummary {
   readonly reportsFailed: number;
   /** Against the bare Connect server: medians of the rounds' ratios. Absent when it did not take part. */
   readonly ratios: { readonly rate: number; readonly cpu: number } | undefined;
+  /** Samples a second against VictoriaMetrics, likewise. */
+  readonly rateToVictoria: number | undefined;
 }
 
-/** Sums a case up. @param baseline - the same rounds of the bare Connect server with the same batches */
+/**
+ * Sums a case up.
+ *
+ * @param baseline - the same rounds of the bare Connect server with the same batches
+ * @param victoria - those of VictoriaMetrics
+ */
 export function summarize(
   { visits }: CaseResult,
   baseline: CaseResult | undefined,
   samplesPerReport: number,
+  victoria?: CaseResult,
 ): CaseSummary {
   const reportsPerSecond = spread(visits.map(({ full }) => rateOf(full)));
   const latencies = visits.map(({ half }) => half.latency!);
@@ -64,7 +74,15 @@ export function summarize(
     p99Ms: spread(latencies.map(({ p99Ms }) => p99Ms)),
     sendDelayP99Ms: median(latencies.map(({ sendDelayP99Ms }) => sendDelayP99Ms)),
     reportsFailed: visits.reduce((sum, { full, half }) => sum + full.reportsFailed + half.reportsFailed, 0),
-    ratios: baseline === undefined ? undefined : ratiosOf(visits, baseline.visits),
+    ratios:
+      baseline === undefined
+        ? undefined
+        : {
+            rate: ratio(visits, baseline.visits, rateOf),
+            cpu: ratio(visits, baseline.visits, cpuUsPerReport),
+          },
+    // All servers get the same reports, so that the ratio of samples is that of reports.
+    rateToVictoria: victoria === undefined ? undefined : ratio(visits, victoria.visits, rateOf),
   };
 }
 
@@ -73,10 +91,12 @@ export function cpuUsPerReport({ serverCpuSeconds, reports }: LoadResult): numbe
   return (serverCpuSeconds * 1e6) / reports;
 }
 
-function ratiosOf(visits: readonly Visit[], baseline: readonly Visit[]): { rate: number; cpu: number } {
-  const ratio = (measure: (result: LoadResult) => number): number =>
-    median(visits.map(({ full }, round) => measure(full) / measure(baseline[round]!.full)));
-  return { rate: ratio(rateOf), cpu: ratio(cpuUsPerReport) };
+function ratio(
+  visits: readonly Visit[],
+  baseline: readonly Visit[],
+  measure: (result: LoadResult) => number,
+): number {
+  return median(visits.map(({ full }, round) => measure(full) / measure(baseline[round]!.full)));
 }
 
 export function spread(values: readonly number[]): Spread {
