@@ -5,43 +5,45 @@ const nameFirst = 4;
 const nameRest = 8;
 const labelFirst = 16;
 const labelRest = 32;
+const otelFirst = 64;
+const otelRest = 128;
 
 const classes = new Uint8Array(256);
-mark("AZ", hostFirst | hostRest | nameFirst | nameRest | labelFirst | labelRest);
-mark("az", hostFirst | hostRest | nameFirst | nameRest | labelFirst | labelRest);
-mark("09", hostFirst | hostRest | nameRest | labelRest);
-mark("__", hostRest | nameFirst | nameRest | labelFirst | labelRest);
+const anywhere = hostRest | nameRest | labelRest | otelRest;
+mark("AZ", anywhere | hostFirst | nameFirst | labelFirst | otelFirst);
+mark("az", anywhere | hostFirst | nameFirst | labelFirst | otelFirst);
+mark("09", anywhere | hostFirst);
+mark("__", anywhere | nameFirst | labelFirst);
 mark("::", nameFirst | nameRest);
-mark("..", hostRest);
-mark("--", hostRest);
+mark("..", hostRest | otelRest);
+mark("--", hostRest | otelRest);
+mark("//", otelRest);
 
 function mark(range: string, bits: number): void {
   for (let code = range.charCodeAt(0); code <= range.charCodeAt(1); code++) classes[code]! |= bits;
 }
 
-/** What a host id looks like. */
-export const hostIdPattern: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-/** What a metric's name looks like, but for its length. */
-export const metricNamePattern: RegExp = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
-/** What a label's name looks like, but for its length. */
-export const labelNamePattern: RegExp = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/;
-
 const underscore = 0x5f;
 
-/** Whether bytes are a host id; as {@link hostIdPattern}. */
+/** Whether bytes are a host id: `[A-Za-z0-9][A-Za-z0-9._-]{0,127}`. */
 export function isHostId(bytes: Uint8Array, start: number, end: number): boolean {
   return end - start <= 128 && isWord(bytes, start, end, hostFirst, hostRest);
 }
 
-/** Whether bytes are a metric's name; as {@link metricNamePattern}. */
+/** Whether bytes are a metric's name, but for its length: `[a-zA-Z_:][a-zA-Z0-9_:]*`. */
 export function isMetricName(bytes: Uint8Array, start: number, end: number): boolean {
   return isWord(bytes, start, end, nameFirst, nameRest);
 }
 
-/** Whether bytes are a label's name; as {@link labelNamePattern}. */
+/** Whether bytes are a label's name, but for its length: `[a-zA-Z_][a-zA-Z0-9_]*`, not beginning with `__`. */
 export function isLabelName(bytes: Uint8Array, start: number, end: number): boolean {
   if (bytes[start] === underscore && bytes[start + 1] === underscore && end - start > 1) return false;
   return isWord(bytes, start, end, labelFirst, labelRest);
+}
+
+/** Whether bytes are a name as OpenTelemetry has them, of a metric or an attribute: `[a-zA-Z][a-zA-Z0-9_./-]*`. */
+export function isOpenTelemetryName(bytes: Uint8Array, start: number, end: number): boolean {
+  return isWord(bytes, start, end, otelFirst, otelRest);
 }
 
 function isWord(bytes: Uint8Array, start: number, end: number, first: number, rest: number): boolean {

@@ -1,22 +1,20 @@
-import { Kind, type Label, type Sample, SampleFlag, seriesKey, tag, type ValueBits } from "@mon/store";
-import { hostIdPattern, isUtf8, labelNamePattern, metricNamePattern } from "./characters.ts";
+import { SampleFlag } from "@mon/store";
+import { isHostId } from "./characters.ts";
+import {
+  checkTexts,
+  checkValue,
+  isToBeTranslated,
+  quotable,
+  type SampleFault,
+  sampleValue,
+} from "./check-sample.ts";
+import type { LearnedRun } from "./known-runs.ts";
 import type { Reason } from "./reason.ts";
 import { type IntakeRules, isInRange, type RangeRules } from "./rules.ts";
-import { lenientText, WireReader } from "./wire-reader.ts";
-
-/** A report as sent: fields read, nothing checked. */
-interface RawReport {
-  hostId: Uint8Array;
-  timestamp: { high: number; low: number };
-  time: RawTime | undefined;
-  readonly samples: Uint8Array[];
-}
-
-/** A google.protobuf.Timestamp as sent. */
-interface RawTime {
-  seconds: bigint;
-  nanos: number;
-}
+import { readReport, type SentReport } from "./sent-report.ts";
+import { compareLabels, compareSeries, type SentSample } from "./sent-sample.ts";
+import { translateSample } from "./translate.ts";
+import { writeSamples } from "./write-samples.ts";
 
 /** Something wrong with a report or a sample of it. */
 export interface Fault {
@@ -31,301 +29,130 @@ export interface Fault {
 
 /** What is left of a report, and what was wrong with it. */
 export interface CleanedReport {
+  readonly sent: SentReport;
+  /** The host id, cut to 128 characters. */
   readonly hostId: string;
-  readonly timestamp: { readonly high: number; readonly low: number };
-  readonly timeMs: number | undefined;
-  /** Samples that pass every rule. */
-  readonly samples: readonly Sample[];
-  /** Samples that were sent. */
-  readonly samplesSent: number;
+  /** The canonical bytes of the samples that pass every rule; empty when none does. */
+  readonly bytes: Uint8Array;
+  /** By sample in the canonical bytes: its place in the report. */
+  readonly places: readonly number[];
+  /** By value in the canonical bytes: where it stands in the report. */
+  readonly valueStarts: readonly number[];
   readonly faults: readonly Fault[];
 }
 
 /**
- * Reads an encoded `mon.v1.Report` of any shape that the wire format allows, and checks each part by the rules. The
- * slow way: for reports that {@link ReportScanner} calls irregular.
+ * Reads an encoded `mon.v1.Report` of any shape that the wire format allows, checks each part by the rules, and makes
+ * canonical bytes of what is left. The slow way: for reports that are not regular, or at fault.
+ * O(n log n), without a string for a report that has no fault.
  *
  * @throws {MalformedError} when the bytes are no message
  */
 export function cleanReport(bytes: Uint8Array, rules: IntakeRules, ranges: RangeRules): CleanedReport {
-  const raw = readReport(bytes);
+  const sent = readReport(bytes);
   const faults: Fault[] = [];
-  const hostFault = checkHostId(raw.hostId);
+  const { hostStart, hostEnd } = sent;
+  const hostFault = checkHostId(bytes, hostStart, hostEnd);
   if (hostFault !== undefined) faults.push(hostFault);
-  if (raw.samples.length === 0) {
-    faults.push({
-      name: "",
-      reason: "samples_missing",
-      field: "samples",
-      message: "expected at least one sample, got none",
-    });
+  if (sent.samples.length === 0) {
+    const message = "expected at least one sample, got none";
+    faults.push({ name: "", reason: "samples_missing", field: "samples", message });
   }
-  const kept = new Map<string, Sample>();
-  for (const [sampleIndex, body] of raw.samples.entries()) {
-    const sample = readSample(body);
-    const fault = checkSample(sample, rules, ranges);
-    const path = `samples[${sampleIndex}]`;
-    if (fault !== undefined) {
-      faults.push({ ...fault, sampleIndex, name: cut(sample.name), field: `${path}${fault.field}` });
-      continue;
-    }
-    const checked = markOutlier(sample, ranges);
-    const key = seriesKey({ name: checked.name, labels: sortedLabels(checked.labels) });
-    if (kept.has(key)) {
-      const message = `expected each series once in a report, got ${cut(key)} again`;
-      faults.push({ sampleIndex, name: cut(sample.name), reason: "duplicate_series", field: path, message });
-      continue;
-    }
-    kept.set(key, checked);
+  const kept: SentSample[] = [];
+  for (const sample of sent.samples) {
+    const result = cleanSample(sample, rules, ranges);
+    if ("reason" in result) faults.push(faultOf(sample, result));
+    else kept.push(result);
   }
+  const unique = inOrder(kept, faults);
+  const written = writeSamples(unique);
   return {
-    hostId: cut(lenientText(raw.hostId)),
-    timestamp: raw.timestamp,
-    timeMs: raw.time === undefined ? undefined : millisecondsOf(raw.time),
-    samples: [...kept.values()],
-    samplesSent: raw.samples.length,
+    sent,
+    hostId: quotable(bytes, hostStart, hostEnd),
+    bytes: written.bytes,
+    places: unique.map(({ place }) => place),
+    valueStarts: written.valueStarts,
     faults,
   };
 }
 
-/** Cuts text that goes into a reply. */
-function cut(text: string): string {
-  return text.slice(0, 128);
+/**
+ * What a report teaches about others with the same host that come after it: of one without a fault, whose samples are
+ * all that follows its host and time.
+ */
+export function lessonOf(
+  report: CleanedReport,
+  bytes: Uint8Array,
+  samplesStart: number,
+): LearnedRun | undefined {
+  if (report.faults.length > 0 || report.sent.headers !== 2) return undefined;
+  const sent = bytes.subarray(samplesStart);
+  const samples = report.places.length;
+  if (isEqual(sent, report.bytes)) return { sent, canonical: report.bytes, samples };
+  const sentOffsets = report.valueStarts.map((start) => start - samplesStart);
+  const places = report.places.every((place, i) => place === i) ? undefined : report.places;
+  return { sent, canonical: report.bytes, sentOffsets, places, samples };
 }
 
-function readReport(bytes: Uint8Array): RawReport {
-  const report: RawReport = {
-    hostId: new Uint8Array(0),
-    timestamp: { high: 0, low: 0 },
-    time: undefined,
-    samples: [],
-  };
-  const reader = new WireReader(bytes);
-  while (!reader.done) {
-    const fieldTag = reader.tag();
-    switch (fieldTag) {
-      case tag.hostId:
-        report.hostId = reader.bytes();
-        break;
-      case tag.timestampMs:
-        report.timestamp = reader.fixed64();
-        break;
-      case tag.samples:
-        report.samples.push(reader.bytes());
-        break;
-      case tag.time:
-        report.time = readTime(reader.bytes(), report.time);
-        break;
-      default:
-        reader.skip(fieldTag);
-    }
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** The sample as it is to be stored, or what is wrong with it. */
+function cleanSample(sample: SentSample, rules: IntakeRules, ranges: RangeRules): SentSample | SampleFault {
+  const fault = checkTexts(sample, rules);
+  if (fault !== undefined) return fault;
+  let cleaned = sample;
+  if (isToBeTranslated(sample)) {
+    cleaned = translateSample(sample);
+    // Names get longer, and values are joined.
+    const translatedFault = checkTexts(cleaned, rules);
+    if (translatedFault !== undefined) return translatedFault;
   }
-  return report;
-}
-
-/** Reads a google.protobuf.Timestamp into one that came before it: a message that comes twice is merged. */
-function readTime(bytes: Uint8Array, time: RawTime = { seconds: 0n, nanos: 0 }): RawTime {
-  const reader = new WireReader(bytes);
-  while (!reader.done) {
-    const fieldTag = reader.tag();
-    if (fieldTag === 0x08) time.seconds = reader.int64();
-    else if (fieldTag === 0x10) time.nanos = Number(BigInt.asIntN(32, reader.int64()));
-    else reader.skip(fieldTag);
+  const range = ranges.findBytes(cleaned.texts, cleaned.nameStart, cleaned.nameEnd);
+  const valueFault = checkValue(sample, rules, range);
+  if (valueFault !== undefined) return valueFault;
+  const value = sampleValue(sample);
+  if (range !== undefined && !Number.isNaN(value) && !isInRange(range, value)) {
+    cleaned.flags = (cleaned.flags | SampleFlag.outlier) >>> 0;
   }
-  return time;
+  if (cleaned.labels.length > 1) cleaned.labels.sort((a, b) => compareLabels(cleaned.texts, a, b));
+  return cleaned;
 }
 
-/** Cut to the millisecond. */
-function millisecondsOf({ seconds, nanos }: RawTime): number {
-  return Number(seconds) * 1_000 + Math.floor(nanos / 1e6);
-}
-
-/** A sample as sent. */
-interface RawSample {
-  name: string;
-  nameBytes: number;
-  value: number;
-  bits: ValueBits;
-  kind: number;
-  flags: number;
-  readonly labels: RawLabel[];
-}
-
-interface RawLabel {
-  name: string;
-  value: string;
-  valueBytes: number;
-  isText: boolean;
-}
-
-const zero: ValueBits = { high: 0, low: 0 };
-
-function readSample(bytes: Uint8Array): RawSample {
-  const sample: RawSample = { name: "", nameBytes: 0, value: 0, bits: zero, kind: 0, flags: 0, labels: [] };
-  const reader = new WireReader(bytes);
-  while (!reader.done) {
-    const fieldTag = reader.tag();
-    switch (fieldTag) {
-      case tag.name: {
-        const text = reader.bytes();
-        sample.name = lenientText(text);
-        sample.nameBytes = text.length;
-        break;
-      }
-      case tag.value:
-        ({ value: sample.value, bits: sample.bits } = reader.double());
-        break;
-      case tag.labels:
-        sample.labels.push(readLabel(reader.bytes()));
-        break;
-      case tag.kind:
-        sample.kind = Number(BigInt.asIntN(32, reader.int64()));
-        break;
-      case tag.flags:
-        sample.flags = reader.uint32();
-        break;
-      default:
-        reader.skip(fieldTag);
-    }
+/** Samples in canonical order, each series once: the first that was sent stays, the others are faults. */
+function inOrder(samples: SentSample[], faults: Fault[]): SentSample[] {
+  samples.sort(compareSeries);
+  const unique = samples.filter((sample, i) => i === 0 || compareSeries(samples[i - 1]!, sample) !== 0);
+  if (unique.length === samples.length) return samples;
+  const first = new Set(unique);
+  for (const sample of samples) {
+    if (first.has(sample)) continue;
+    const name = quotable(sample.texts, sample.nameStart, sample.nameEnd);
+    const message = `expected each series once in a report, got one of ${name} again`;
+    faults.push(faultOf(sample, { reason: "duplicate_series", field: "", message }));
   }
-  return sample;
+  faults.sort((a, b) => (a.sampleIndex ?? -1) - (b.sampleIndex ?? -1));
+  return unique;
 }
 
-function readLabel(bytes: Uint8Array): RawLabel {
-  const label: RawLabel = { name: "", value: "", valueBytes: 0, isText: true };
-  const reader = new WireReader(bytes);
-  while (!reader.done) {
-    const fieldTag = reader.tag();
-    if (fieldTag === tag.labelName) {
-      label.name = lenientText(reader.bytes());
-    } else if (fieldTag === tag.labelValue) {
-      const text = reader.bytes();
-      label.value = lenientText(text);
-      label.valueBytes = text.length;
-      label.isText = isUtf8(text, 0, text.length);
-    } else {
-      reader.skip(fieldTag);
-    }
-  }
-  return label;
+function faultOf(sample: SentSample, { reason, field, message }: SampleFault): Fault {
+  const { texts, nameStart, nameEnd, place } = sample;
+  const name = quotable(texts, nameStart, nameEnd);
+  return { sampleIndex: place, name, reason, field: `samples[${place}]${field}`, message };
 }
 
-function checkHostId(bytes: Uint8Array): Fault | undefined {
+function checkHostId(bytes: Uint8Array, start: number, end: number): Fault | undefined {
+  const length = end - start;
   const fault = (reason: Reason, message: string): Fault => ({ name: "", reason, field: "host_id", message });
-  if (bytes.length === 0) return fault("host_id_missing", "expected a host id, got none");
-  if (bytes.length > 128)
-    return fault("host_id_invalid", `expected a host id of at most 128 bytes, got ${bytes.length}`);
-  const text = lenientText(bytes);
-  if (hostIdPattern.test(text)) return undefined;
+  if (length === 0) return fault("host_id_missing", "expected a host id, got none");
+  if (length > 128) return fault("host_id_invalid", `expected a host id of at most 128 bytes, got ${length}`);
+  if (isHostId(bytes, start, end)) return undefined;
+  const got = JSON.stringify(quotable(bytes, start, end));
   return fault(
     "host_id_invalid",
-    `expected a host id of letters, digits, ".", "_" and "-" that starts with a letter or digit, got ${JSON.stringify(text)}`,
+    `expected a host id of letters, digits, ".", "_" and "-" that starts with a letter or digit, got ${got}`,
   );
-}
-
-/** A fault whose field is a path from the sample. */
-type SampleFault = Pick<Fault, "reason" | "field" | "message">;
-
-function checkSample(sample: RawSample, rules: IntakeRules, ranges: RangeRules): SampleFault | undefined {
-  return (
-    checkName(sample, rules) ??
-    checkLabels(sample.labels, rules) ??
-    checkKind(sample) ??
-    checkValue(sample, rules, ranges)
-  );
-}
-
-function checkName({ name, nameBytes }: RawSample, rules: IntakeRules): SampleFault | undefined {
-  if (nameBytes > rules.nameBytesMax) {
-    return {
-      reason: "name_too_long",
-      field: ".name",
-      message: `expected a name of at most ${rules.nameBytesMax} bytes, got ${nameBytes}`,
-    };
-  }
-  if (metricNamePattern.test(name)) return undefined;
-  const message = `expected a metric name like [a-zA-Z_:][a-zA-Z0-9_:]*, got ${JSON.stringify(cut(name))}`;
-  return { reason: "name_invalid", field: ".name", message };
-}
-
-function checkLabels(labels: readonly RawLabel[], rules: IntakeRules): SampleFault | undefined {
-  if (labels.length > rules.labelsMax) {
-    const message = `expected at most ${rules.labelsMax} labels, got ${labels.length}`;
-    return { reason: "too_many_labels", field: ".labels", message };
-  }
-  const names = new Set<string>();
-  for (const [index, label] of labels.entries()) {
-    const path = `.labels[${index}]`;
-    if (label.name.length > rules.nameBytesMax || !labelNamePattern.test(label.name)) {
-      const message = `expected a label name like [a-zA-Z_][a-zA-Z0-9_]* that does not start with "__", at most ${rules.nameBytesMax} bytes, got ${JSON.stringify(cut(label.name))}`;
-      return { reason: "label_name_invalid", field: `${path}.name`, message };
-    }
-    if (names.has(label.name)) {
-      return {
-        reason: "label_duplicate",
-        field: `${path}.name`,
-        message: `expected each label once, got ${cut(label.name)} again`,
-      };
-    }
-    names.add(label.name);
-    if (label.valueBytes > rules.labelValueBytesMax) {
-      const message = `expected a label value of at most ${rules.labelValueBytesMax} bytes, got ${label.valueBytes}`;
-      return { reason: "label_value_invalid", field: `${path}.value`, message };
-    }
-    if (!label.isText) {
-      return {
-        reason: "label_value_invalid",
-        field: `${path}.value`,
-        message: "expected a label value in UTF-8, got other bytes",
-      };
-    }
-  }
-  return undefined;
-}
-
-function checkKind({ kind }: RawSample): SampleFault | undefined {
-  if (kind === Kind.unspecified || kind === Kind.gauge || kind === Kind.counter) return undefined;
-  return { reason: "kind_invalid", field: ".kind", message: `expected a kind of 0, 1 or 2, got ${kind}` };
-}
-
-function checkValue(
-  { name, value, bits }: RawSample,
-  rules: IntakeRules,
-  ranges: RangeRules,
-): SampleFault | undefined {
-  if (Number.isNaN(value)) {
-    if (rules.nan === "keep" || isStaleMarker(bits)) return undefined;
-    return { reason: "value_nan", field: ".value", message: "expected a number, got NaN" };
-  }
-  if (!Number.isFinite(value) && rules.infinite === "reject") {
-    return { reason: "value_infinite", field: ".value", message: `expected a finite number, got ${value}` };
-  }
-  const rule = ranges.find(name);
-  if (rule === undefined || rule.action === "mark" || isInRange(rule, value)) return undefined;
-  const message = `expected a value from ${rule.min ?? "-Inf"} to ${rule.max ?? "+Inf"}, got ${value}`;
-  return { reason: "value_out_of_range", field: ".value", message };
-}
-
-/** The sample, marked when its value is outside its metric's range. Only for samples that have passed every check. */
-function markOutlier(sample: RawSample, ranges: RangeRules): Sample {
-  const rule = ranges.find(sample.name);
-  const isOutlier = rule !== undefined && !Number.isNaN(sample.value) && !isInRange(rule, sample.value);
-  return {
-    name: sample.name,
-    value: sample.value,
-    ...(Number.isNaN(sample.value) && { nan: sample.bits }),
-    labels: sample.labels.map(({ name, value }): Label => ({ name, value })),
-    // checkKind has seen it.
-    kind: sample.kind as Kind,
-    flags: isOutlier ? (sample.flags | SampleFlag.outlier) >>> 0 : sample.flags,
-  };
-}
-
-function sortedLabels(labels: readonly Label[]): readonly Label[] {
-  return labels.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-/** Whether a value is the NaN by which Prometheus says that a series has ended. */
-function isStaleMarker({ high, low }: ValueBits): boolean {
-  return high === 0x7ff00000 && low === 2;
 }

@@ -9,8 +9,8 @@ interface Waiting {
 
 /** What a remembered fragment takes in memory, at most, in bytes: its columns and its share of the table. */
 const flightBytes = 64;
-/** Slots of a table that is new; it doubles whenever it is half full. */
-const slotsMin = 1_024;
+/** Fragments that there is room for at first. */
+const capacityMin = 512;
 /** The handle of no fragment. */
 const none = -1;
 
@@ -31,25 +31,24 @@ export class Deduplicator {
   /** @param bytesMax - memory that it may take, in bytes, roughly; less than 128 turns it off */
   constructor(bytesMax: number) {
     this.#perGeneration = Math.floor(bytesMax / flightBytes / 2);
-    this.#young = new Generation(0);
+    this.#young = new Generation(0, capacityMin);
     this.#old = this.#young;
   }
 
   /** The handle of a fragment seen before, or −1. O(1). */
-  find(fragment: Fragment): number {
-    const hash = hashOf(fragment);
+  find(fragment: Fragment, hash: number = hashOf(fragment)): number {
     const handle = this.#young.find(fragment, hash);
     return handle !== none || this.#old === this.#young ? handle : this.#old.find(fragment, hash);
   }
 
   /** Remembers a fragment that is on its way. @returns its handle, −1 when nothing is remembered */
-  add(fragment: Fragment): number {
+  add(fragment: Fragment, hash: number = hashOf(fragment)): number {
     if (this.#perGeneration === 0) return none;
     if (this.#young.size >= this.#perGeneration) {
       this.#old = this.#young;
-      this.#young = new Generation(this.#old.end);
+      this.#young = new Generation(this.#old.end, this.#old.capacity);
     }
-    return this.#young.add(fragment, hashOf(fragment));
+    return this.#young.add(fragment, hash);
   }
 
   /** What became of a fragment; undefined while it is on its way. */
@@ -76,7 +75,7 @@ export class Deduplicator {
 
   /** Forgets everything: after a failover, a reconnect, or a change of the store's identity or of the ring (R9). */
   clear(): void {
-    this.#young = new Generation(this.#young.end);
+    this.#young = new Generation(this.#young.end, capacityMin);
     this.#old = this.#young;
   }
 
@@ -91,16 +90,26 @@ class Generation {
   /** The handle of its first fragment. */
   readonly #start: number;
   size = 0;
-  #slots = new Int32Array(slotsMin);
-  #hashes = new Int32Array(slotsMin / 2);
-  #idHighs = new Uint32Array(slotsMin / 2);
-  #idLows = new Uint32Array(slotsMin / 2);
-  #timestamps = new Float64Array(slotsMin / 2);
+  /** Fragments that there is room for; doubled when there is none. */
+  capacity: number;
+  /**
+   * Two slots for each fragment that there is room for, of two numbers each: its index and one, 0 when the slot is free,
+   * and its hash, so that whatever has another hash is passed over without a look elsewhere.
+   */
+  #slots: Int32Array;
+  #idHighs: Uint32Array;
+  #idLows: Uint32Array;
+  #timestamps: Float64Array;
   readonly #hostIds: string[] = [];
   readonly #fates: (WriteFate | undefined)[] = [];
 
-  constructor(start: number) {
+  constructor(start: number, capacity: number) {
     this.#start = start;
+    this.capacity = capacity;
+    this.#slots = new Int32Array(4 * capacity);
+    this.#idHighs = new Uint32Array(capacity);
+    this.#idLows = new Uint32Array(capacity);
+    this.#timestamps = new Float64Array(capacity);
   }
 
   /** The handle after its last fragment's. */
@@ -113,25 +122,24 @@ class Generation {
   }
 
   find(fragment: Fragment, hash: number): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      // A slot holds an index and one, or 0 when it is free.
-      const index = this.#slots[slot]! - 1;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
+      const index = slots[slot]! - 1;
       if (index < 0) return none;
-      if (this.#hashes[index] === hash && this.#isSame(index, fragment)) return this.#start + index;
+      if (slots[slot + 1] === hash && this.#isSame(index, fragment)) return this.#start + index;
     }
   }
 
   add(fragment: Fragment, hash: number): number {
-    if (this.size === this.#hashes.length) this.#grow();
+    if (this.size === this.capacity) this.#grow();
     const index = this.size++;
-    this.#hashes[index] = hash;
     this.#idHighs[index] = fragment.idHigh;
     this.#idLows[index] = fragment.idLow;
     this.#timestamps[index] = fragment.timestampMs;
     this.#hostIds.push(fragment.hostId);
     this.#fates.push(undefined);
-    this.#insert(index, hash);
+    insert(this.#slots, index + 1, hash);
     return this.#start + index;
   }
 
@@ -155,31 +163,35 @@ class Generation {
     );
   }
 
-  #insert(index: number, hash: number): void {
-    const mask = this.#slots.length - 1;
-    let slot = hash & mask;
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = index + 1;
-  }
-
   #grow(): void {
-    const capacity = this.#hashes.length * 2;
-    this.#hashes = grown(this.#hashes, new Int32Array(capacity));
-    this.#idHighs = grown(this.#idHighs, new Uint32Array(capacity));
-    this.#idLows = grown(this.#idLows, new Uint32Array(capacity));
-    this.#timestamps = grown(this.#timestamps, new Float64Array(capacity));
-    this.#slots = new Int32Array(capacity * 2);
-    for (let index = 0; index < this.size; index++) this.#insert(index, this.#hashes[index]!);
+    this.capacity *= 2;
+    this.#idHighs = grown(this.#idHighs, new Uint32Array(this.capacity));
+    this.#idLows = grown(this.#idLows, new Uint32Array(this.capacity));
+    this.#timestamps = grown(this.#timestamps, new Float64Array(this.capacity));
+    const slots = new Int32Array(4 * this.capacity);
+    for (let i = 0; i < this.#slots.length; i += 2) {
+      if (this.#slots[i] !== 0) insert(slots, this.#slots[i]!, this.#slots[i + 1]!);
+    }
+    this.#slots = slots;
   }
 }
 
-function grown<T extends Int32Array | Uint32Array | Float64Array>(from: T, to: T): T {
+/** Puts an index, plus one, and a hash into the first free slot. */
+function insert(slots: Int32Array, entry: number, hash: number): void {
+  const mask = slots.length - 1;
+  let slot = (hash << 1) & mask;
+  while (slots[slot] !== 0) slot = (slot + 2) & mask;
+  slots[slot] = entry;
+  slots[slot + 1] = hash;
+}
+
+function grown<T extends Uint32Array | Float64Array>(from: T, to: T): T {
   to.set(from);
   return to;
 }
 
-/** Mixes host, instant and id, so that hosts which say the same at the same time do not meet in one place. */
-function hashOf({ hostId, timestampMs, idLow }: Fragment): number {
+/** The hash that a fragment is looked up by. Mixes host, instant and id, so that hosts which say the same at the same time do not meet in one place. */
+export function hashOf({ hostId, timestampMs, idLow }: Fragment): number {
   let hash = idLow | 0;
   for (let i = 0; i < hostId.length; i++) hash = Math.imul(hash ^ hostId.charCodeAt(i), 0x01000193);
   hash = Math.imul(hash ^ (timestampMs | 0), 0x85ebca6b);

@@ -17,10 +17,12 @@ export type { Clock, Timer } from "./clock.ts";
 export type { IntakeCounters } from "./counters.ts";
 export { Intake, type IntakeDeps, type IntakeOptions } from "./intake.ts";
 export type { Outcome, Refusal } from "./outcome.ts";
+export { type OpenTelemetryMetric, prometheusLabel, prometheusName } from "./prometheus-name.ts";
 export type { Reason, Rejection } from "./reason.ts";
 export {
   defaultRules,
   type IntakeRules,
+  type NamePolicy,
   type NonFinitePolicy,
   type RangeAction,
   type RangeRule,

@@ -1,9 +1,15 @@
-import type { Fragment, MetricStore, WriteFate } from "@mon/store";
+import {
+  decodeSamples,
+  type Fragment,
+  fragmentFromSamples,
+  type MetricStore,
+  type WriteFate,
+} from "@mon/store";
 import { BatchReader, type ReadBatch } from "./batch.ts";
 import { Batcher, type BatcherOptions, defaultBatcherOptions, type Passenger } from "./batcher.ts";
 import type { Clock } from "./clock.ts";
 import { createCounters, type IntakeCounters } from "./counters.ts";
-import { Deduplicator } from "./deduplicator.ts";
+import { Deduplicator, hashOf } from "./deduplicator.ts";
 import { assertIntegers } from "./integer-bounds.ts";
 import type { Outcome } from "./outcome.ts";
 import { type IntakeRules, resolveRules } from "./rules.ts";
@@ -15,6 +21,8 @@ export interface IntakeOptions extends Partial<BatcherOptions> {
   readonly rules?: Partial<IntakeRules>;
   /** Memory for remembering fragments, in bytes. Default 32 MiB; 0 turns deduplication off. */
   readonly dedupBytesMax?: number;
+  /** Memory for remembering layouts of reports, in bytes, roughly. Default 32 MiB; 0 reads each as if it were new. */
+  readonly layoutBytesMax?: number;
 }
 
 /** What an intake works with. */
@@ -34,18 +42,27 @@ export class Intake {
   readonly #clock: Clock;
   readonly #batcher: Batcher;
   readonly #deduplicator: Deduplicator;
+  readonly #layoutBytesMax: number;
   #reader: BatchReader;
 
   /** @throws {RangeError} that names the option and the value it got */
   constructor({ store, clock, stored }: IntakeDeps, options: IntakeOptions = {}) {
-    const { rules = {}, dedupBytesMax = 33_554_432, ...batcherOptions } = options;
-    assertIntegers({ dedupBytesMax }, { dedupBytesMax: [0, Number.MAX_SAFE_INTEGER] });
+    const {
+      rules = {},
+      dedupBytesMax = 33_554_432,
+      layoutBytesMax = 33_554_432,
+      ...batcherOptions
+    } = options;
+    const bounds = [0, Number.MAX_SAFE_INTEGER] as const;
+    assertIntegers({ dedupBytesMax, layoutBytesMax }, { dedupBytesMax: bounds, layoutBytesMax: bounds });
     this.#clock = clock;
-    this.#reader = new BatchReader(resolveRules(rules));
+    this.#layoutBytesMax = layoutBytesMax;
+    this.#reader = new BatchReader(resolveRules(rules), layoutBytesMax);
     this.#deduplicator = new Deduplicator(dedupBytesMax);
     const write = async (fragments: readonly Fragment[]): Promise<readonly WriteFate[]> => {
       const fates = await store.write(fragments);
-      stored?.(fragments.filter((_, i) => fates[i]!.status === "stored"));
+      // What is wrong with a store that answers for others than it was given, the batcher says.
+      if (stored !== undefined && fates.length === fragments.length) stored(storedOf(fragments, fates));
       return fates;
     };
     this.#batcher = new Batcher(write, clock, { ...defaultBatcherOptions, ...batcherOptions });
@@ -56,9 +73,14 @@ export class Intake {
     return this.#batcher.queued;
   }
 
-  /** Changes the rules, from the next batch on. @throws {RangeError} and changes nothing when a rule is out of range */
+  /**
+   * Changes the rules, from the next batch on. Batches that were submitted have been read by the old ones, and end as
+   * those have it. What was learned of layouts holds under the old rules only and is forgotten.
+   *
+   * @throws {RangeError} and changes nothing when a rule is out of range
+   */
   configure(rules: Partial<IntakeRules>): void {
-    this.#reader = new BatchReader(resolveRules(rules));
+    this.#reader = new BatchReader(resolveRules(rules), this.#layoutBytesMax);
   }
 
   /**
@@ -90,8 +112,9 @@ export class Intake {
     const boarding: Boarded[] = [];
     for (let index = 0; index < fragments.length; index++) {
       const fragment = fragments[index]!;
-      const known = this.#deduplicator.find(fragment);
-      if (known < 0) boarding.push(new Boarded(fragment, ticket, index, this.#deduplicator));
+      const hash = hashOf(fragment);
+      const known = this.#deduplicator.find(fragment, hash);
+      if (known < 0) boarding.push(new Boarded(fragment, hash, ticket, index, this.#deduplicator));
       else this.#repeat(known, ticket, index);
     }
     if (boarding.length > 0) this.#batcher.add(boarding);
@@ -117,6 +140,23 @@ export class Intake {
   }
 }
 
+/** What a store has of fragments that it was given. */
+function storedOf(fragments: readonly Fragment[], fates: readonly WriteFate[]): readonly Fragment[] {
+  const isWhole = (fate: WriteFate): boolean => fate.status === "stored" && fate.refusedSamples === undefined;
+  if (fates.every(isWhole)) return fragments;
+  return fragments.flatMap((fragment, i) => {
+    const fate = fates[i]!;
+    if (isWhole(fate)) return [fragment];
+    return fate.status === "stored" ? [without(fragment, new Set(fate.refusedSamples))] : [];
+  });
+}
+
+/** A fragment without some of its samples, given by their places. */
+function without({ hostId, timestampMs, bytes }: Fragment, refused: ReadonlySet<number>): Fragment {
+  const kept = decodeSamples(bytes).filter((_, place) => !refused.has(place));
+  return fragmentFromSamples(hostId, timestampMs, kept);
+}
+
 /** A fragment on its way to the store, and who is to learn its fate: its batch, and the repeats that wait for it. */
 class Boarded implements Passenger {
   readonly fragment: Fragment;
@@ -125,12 +165,12 @@ class Boarded implements Passenger {
   readonly #deduplicator: Deduplicator;
   readonly #handle: number;
 
-  constructor(fragment: Fragment, ticket: Ticket, index: number, deduplicator: Deduplicator) {
+  constructor(fragment: Fragment, hash: number, ticket: Ticket, index: number, deduplicator: Deduplicator) {
     this.fragment = fragment;
     this.#ticket = ticket;
     this.#index = index;
     this.#deduplicator = deduplicator;
-    this.#handle = deduplicator.add(fragment);
+    this.#handle = deduplicator.add(fragment, hash);
   }
 
   landed(fate: WriteFate): void {

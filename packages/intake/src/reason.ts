@@ -18,6 +18,7 @@ export type Reason =
   | "value_infinite"
   | "value_out_of_range"
   | "duplicate_series"
+  | "series_limit"
   | "kind_invalid";
 
 /** Something that will never pass, and why. */

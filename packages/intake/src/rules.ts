@@ -17,6 +17,12 @@ export interface RangeRule {
 /** What becomes of values that are no finite numbers. Prometheus's stale marker is always kept. */
 export type NonFinitePolicy = "reject" | "keep";
 
+/**
+ * What becomes of names that are OpenTelemetry's (letters, digits, `_`, `.`, `-`, `/`, a letter first) but not
+ * Prometheus's: they are translated by OpenTelemetry's rules, or rejected.
+ */
+export type NamePolicy = "translate" | "reject";
+
 /** What a report must be like. All can be changed while running, with {@link Intake.configure}. */
 export interface IntakeRules {
   /** How far back a report's time may lie, in milliseconds. Default 7 days. */
@@ -29,6 +35,8 @@ export interface IntakeRules {
   readonly labelsMax: number;
   /** Bytes of a metric's or label's name. Default 1,024; at most 65,536. */
   readonly nameBytesMax: number;
+  /** Default "translate"; see {@link prometheusName}. */
+  readonly names: NamePolicy;
   /** Bytes of a label's value. Default 2,048; at most 65,536. */
   readonly labelValueBytesMax: number;
   /** Default "reject". */
@@ -46,6 +54,7 @@ export const defaultRules: IntakeRules = Object.freeze({
   samplesMax: 10_000,
   labelsMax: 32,
   nameBytesMax: 1_024,
+  names: "translate",
   labelValueBytesMax: 2_048,
   nan: "reject",
   infinite: "reject",
@@ -63,13 +72,16 @@ export function resolveRules(rules: Partial<IntakeRules>): IntakeRules {
     nameBytesMax: [1, 65_536],
     labelValueBytesMax: [0, 65_536],
   });
-  for (const name of ["nan", "infinite"] as const) {
-    const policy = resolved[name];
-    if (policy !== "reject" && policy !== "keep")
-      throw new RangeError(`expected ${name} to be "reject" or "keep", got ${JSON.stringify(policy)}`);
-  }
+  assertPolicy("names", resolved.names, ["translate", "reject"]);
+  assertPolicy("nan", resolved.nan, ["reject", "keep"]);
+  assertPolicy("infinite", resolved.infinite, ["reject", "keep"]);
   for (const [index, rule] of resolved.ranges.entries()) assertRange(`ranges[${index}]`, rule);
   return resolved;
+}
+
+function assertPolicy(rule: string, policy: string, known: readonly [string, string]): void {
+  if (known.includes(policy)) return;
+  throw new RangeError(`expected ${rule} to be "${known.join('" or "')}", got ${JSON.stringify(policy)}`);
 }
 
 function assertRange(path: string, { metric, min, max, action }: RangeRule): void {
@@ -105,6 +117,14 @@ export class RangeRules {
     if (this.#byName.size === rememberedNames) this.#byName.clear();
     this.#byName.set(name, rule);
     return rule;
+  }
+
+  /** As {@link RangeRules.find}, for a name in ASCII. */
+  findBytes(bytes: Uint8Array, start: number, end: number): RangeRule | undefined {
+    if (this.isEmpty) return undefined;
+    let name = "";
+    for (let i = start; i < end; i++) name += String.fromCharCode(bytes[i]!);
+    return this.find(name);
   }
 }
 

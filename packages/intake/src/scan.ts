@@ -1,31 +1,19 @@
 import { tag } from "@mon/store";
-import { isHostId, isLabelName, isMetricName, isUtf8 } from "./characters.ts";
+import { isLabelName, isMetricName, isUtf8 } from "./characters.ts";
+import { doubleAt, isFiniteAt, isZeroAt } from "./double.ts";
 import { type IntakeRules, isInRange, type RangeRules } from "./rules.ts";
 
 /**
- * Reads an encoded `mon.v1.Report` in one pass, without an object, and tells whether its samples are canonical (R2) and
- * pass every rule, so that their bytes can be stored as they came. Whatever is not plainly so, from an unknown field to
- * a NaN, is irregular and goes to {@link cleanReport}, which finds out why. Times and host ids are only located.
- *
- * The results stand in the fields until the next scan.
+ * Reads a run of samples in one pass, without an object, and tells whether it is canonical (R2) and passes every rule,
+ * so that its bytes can be stored as they came. Whatever is not plainly so, from an unknown field to a NaN, is
+ * irregular and goes to a {@link ReportCleaner}, which finds out why.
  */
-export class ReportScanner {
-  /** Where the host id stands. */
-  hostStart = 0;
-  hostEnd = 0;
-  /** The time as sent, an unsigned 64-bit integer in two halves. */
-  timestampHigh = 0;
-  timestampLow = 0;
-  /** Where the samples stand. */
-  samplesStart = 0;
-  samplesEnd = 0;
-  /** How many they are. */
-  samples = 0;
-
+export class RunScanner {
   readonly #rules: IntakeRules;
   readonly #ranges: RangeRules;
   #bytes: Uint8Array = new Uint8Array(0);
   #position = 0;
+  #samples = 0;
   /** The name of the sample before the one under the eye, and where its labels begin and end. */
   #nameStart = 0;
   #nameEnd = 0;
@@ -37,34 +25,19 @@ export class ReportScanner {
     this.#ranges = ranges;
   }
 
-  /** @returns whether the report is regular; when not, the fields mean nothing */
-  scan(bytes: Uint8Array): boolean {
-    this.#bytes = bytes;
-    const length = bytes.length;
-    if (bytes[0] !== tag.hostId) return false;
-    this.#position = 1;
-    const hostLength = this.#length(length);
-    if (hostLength < 0) return false;
-    this.hostStart = this.#position;
-    this.hostEnd = this.#position + hostLength;
-    if (!isHostId(bytes, this.hostStart, this.hostEnd)) return false;
-
-    const time = this.hostEnd;
-    if (time + 9 > length || bytes[time] !== tag.timestampMs) return false;
-    this.timestampLow = uint32(bytes, time + 1);
-    this.timestampHigh = uint32(bytes, time + 5);
-
-    this.samplesStart = time + 9;
-    this.#position = this.samplesStart;
-    this.samples = 0;
+  /** @returns how many samples a regular run holds; 0 when it is irregular, or holds none */
+  scan(run: Uint8Array): number {
+    this.#bytes = run;
+    this.#position = 0;
+    this.#samples = 0;
+    const { length } = run;
     while (this.#position < length) {
-      if (bytes[this.#position++] !== tag.samples) return false;
+      if (run[this.#position++] !== tag.samples) return 0;
       const sampleLength = this.#length(length);
-      if (sampleLength < 0 || !this.#scanSample(this.#position + sampleLength)) return false;
-      this.samples++;
+      if (sampleLength < 0 || !this.#scanSample(this.#position + sampleLength)) return 0;
+      this.#samples++;
     }
-    this.samplesEnd = length;
-    return this.samples > 0;
+    return this.#samples;
   }
 
   #scanSample(end: number): boolean {
@@ -87,7 +60,7 @@ export class ReportScanner {
     if (labelsStart < end && bytes[labelsStart] === tag.labels && !this.#scanLabels(end)) return false;
     const labelsEnd = this.#position;
 
-    if (this.samples > 0 && !this.#isAfter(nameStart, nameEnd, labelsStart, labelsEnd)) return false;
+    if (this.#samples > 0 && !this.#isAfter(nameStart, nameEnd, labelsStart, labelsEnd)) return false;
     this.#nameStart = nameStart;
     this.#nameEnd = nameEnd;
     this.#labelsStart = labelsStart;
@@ -145,13 +118,10 @@ export class ReportScanner {
 
   #isInRange(nameStart: number, nameEnd: number): boolean {
     const bytes = this.#bytes;
-    const rule = this.#ranges.find(ascii(bytes, nameStart, nameEnd));
+    const rule = this.#ranges.findBytes(bytes, nameStart, nameEnd);
     if (rule === undefined) return true;
     const hasValue = this.#position > nameEnd;
-    return isInRange(
-      rule,
-      hasValue ? new DataView(bytes.buffer, bytes.byteOffset + nameEnd + 1, 8).getFloat64(0, true) : 0,
-    );
+    return isInRange(rule, hasValue ? doubleAt(bytes, nameEnd + 1) : 0);
   }
 
   /** Reads a minimal varint of up to four bytes that must not reach past `limit`; -1 when it is none. */
@@ -176,18 +146,9 @@ export class ReportScanner {
   }
 }
 
-function uint32(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
-}
-
 /** Whether eight bytes are a finite double that canonical bytes would spell out: any but +0. */
 function isPlainNumber(bytes: Uint8Array, at: number): boolean {
-  const top = bytes[at + 7]!;
-  const next = bytes[at + 6]!;
-  if ((top & 0x7f) === 0x7f && next >= 0xf0) return false;
-  if (top !== 0 || next !== 0) return true;
-  for (let i = 0; i < 6; i++) if (bytes[at + i] !== 0) return true;
-  return false;
+  return isFiniteAt(bytes, at) && !isZeroAt(bytes, at);
 }
 
 /** Bytewise order of two runs. */
@@ -247,11 +208,4 @@ function textLength(bytes: Uint8Array, at: number): number {
     value |= (byte & 0x7f) << shift;
     if (byte < 0x80) return value;
   }
-}
-
-/** Text of bytes that are known to be ASCII. */
-export function ascii(bytes: Uint8Array, start: number, end: number): string {
-  let text = "";
-  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]!);
-  return text;
 }

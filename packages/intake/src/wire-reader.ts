@@ -1,5 +1,3 @@
-import type { ValueBits } from "@mon/store";
-
 /** Bytes are no valid message. */
 export class MalformedError extends Error {
   override readonly name = "MalformedError";
@@ -8,94 +6,102 @@ export class MalformedError extends Error {
 /** Nesting of groups that are skipped. */
 const groupDepthMax = 100;
 
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
 /**
  * Reads protobuf's wire format, taking whatever the format allows: fields in any order, repeated, unknown, with longer
- * varints than needed.
+ * varints than needed. It says where contents stand and makes nothing of them. All methods throw
+ * {@link MalformedError} when the bytes are no message.
  *
  * @see https://protobuf.dev/programming-guides/encoding/
  */
 export class WireReader {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #end = 0;
   #position = 0;
 
-  constructor(bytes: Uint8Array) {
+  /** Reads the message in `bytes[start, end)` from now on. */
+  open(bytes: Uint8Array, start: number, end: number): void {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#position = start;
+    this.#end = end;
   }
 
   get done(): boolean {
-    return this.#position >= this.#bytes.length;
+    return this.#position >= this.#end;
   }
 
-  /** The next field's number and wire type, as the tag has them: number << 3 | type. @throws {MalformedError} */
+  /** Where the next field stands: the end of what was read last. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The next field's number and wire type, as the tag has them: number << 3 | type. */
   tag(): number {
+    const first = this.#bytes[this.#position]!;
+    // A number of one byte that is not 0, within the message: nearly every tag there is.
+    if (first < 0x80 && first > 7 && this.#position < this.#end) {
+      this.#position++;
+      return first;
+    }
     const start = this.#position;
-    const fieldTag = this.#varint();
+    const fieldTag = this.uint64();
     if (fieldTag > 0xffffffffn || this.#position - start > 5)
       throw this.#malformed("a field number below 2^29");
     if (fieldTag >> 3n === 0n) throw this.#malformed("a field number of at least 1");
     return Number(fieldTag);
   }
 
-  /** A varint's lower 32 bits. @throws {MalformedError} */
+  /** A varint's lower 32 bits. */
   uint32(): number {
-    return Number(this.#varint() & 0xffffffffn);
+    let value = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
+      const byte = this.#byte();
+      if (shift < 32) value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value >>> 0;
+    }
+    throw this.#malformed("a varint of at most ten bytes");
   }
 
-  /** A varint as a signed 64-bit integer. @throws {MalformedError} */
-  int64(): bigint {
-    return BigInt.asIntN(64, this.#varint());
-  }
-
-  #varint(): bigint {
+  /** A varint of 64 bits. */
+  uint64(): bigint {
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = this.#bytes[this.#position++];
-      if (byte === undefined) throw this.#malformed("a varint");
+      const byte = this.#byte();
       value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return BigInt.asUintN(64, value);
     }
     throw this.#malformed("a varint of at most ten bytes");
   }
 
-  fixed64(): ValueBits {
-    const at = this.#skip(8);
-    return { high: this.#view.getUint32(at + 4, true), low: this.#view.getUint32(at, true) };
+  /** Steps over so many bytes. @returns where they stand */
+  fixed(length: number): number {
+    const start = this.#position;
+    if (length > this.#end - start) throw this.#malformed(`${length} more bytes`);
+    this.#position += length;
+    return start;
   }
 
-  double(): { value: number; bits: ValueBits } {
-    const at = this.#skip(8);
-    const bits = { high: this.#view.getUint32(at + 4, true), low: this.#view.getUint32(at, true) };
-    return { value: this.#view.getFloat64(at, true), bits };
+  /** Steps over the content of a length-delimited field. @returns where it starts; it ends at the position then */
+  run(): number {
+    return this.fixed(this.uint32());
   }
 
-  /** The bytes of a length-delimited field; a view. */
-  bytes(): Uint8Array {
-    const length = this.uint32();
-    const at = this.#skip(length);
-    return this.#bytes.subarray(at, at + length);
-  }
-
-  /** Skips the value of a field that is not known. */
+  /** Steps over the content of a field that is not known. */
   skip(fieldTag: number, depth = 0): void {
     switch (fieldTag & 7) {
       case 0:
-        this.#varint();
+        this.uint32();
         return;
       case 1:
-        this.#skip(8);
+        this.fixed(8);
         return;
       case 2:
-        this.#skip(this.uint32());
+        this.run();
         return;
       case 3:
         this.#skipGroup(fieldTag, depth);
         return;
       case 5:
-        this.#skip(4);
+        this.fixed(4);
         return;
       default:
         throw this.#malformed("a known wire type");
@@ -107,19 +113,12 @@ export class WireReader {
     for (let inner = this.tag(); inner !== fieldTag + 1; inner = this.tag()) this.skip(inner, depth + 1);
   }
 
-  #skip(length: number): number {
-    const at = this.#position;
-    if (at + length > this.#bytes.length) throw this.#malformed(`${length} more bytes`);
-    this.#position += length;
-    return at;
+  #byte(): number {
+    if (this.#position >= this.#end) throw this.#malformed("a varint");
+    return this.#bytes[this.#position++]!;
   }
 
   #malformed(expected: string): MalformedError {
     return new MalformedError(`expected ${expected} before byte ${this.#position} of ${this.#bytes.length}`);
   }
-}
-
-/** Text of bytes; what is not UTF-8 becomes U+FFFD. */
-export function lenientText(bytes: Uint8Array): string {
-  return decoder.decode(bytes);
 }

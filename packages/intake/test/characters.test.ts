@@ -1,16 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { isHostId, isLabelName, isMetricName, isOpenTelemetryName, isUtf8 } from "../src/characters.ts";
+import { check } from "./support/check.ts";
 import {
   hostIdPattern,
-  isHostId,
-  isLabelName,
-  isMetricName,
-  isUtf8,
   labelNamePattern,
   metricNamePattern,
-} from "../src/characters.ts";
-import { InternedTexts } from "../src/interned-texts.ts";
-import { check } from "./support/check.ts";
+  openTelemetryPattern,
+} from "./support/patterns.ts";
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const word = fc.oneof(
@@ -24,6 +21,7 @@ describe("classes of bytes", () => {
     ["host ids", isHostId, hostIdPattern],
     ["metric names", isMetricName, metricNamePattern],
     ["label names", isLabelName, labelNamePattern],
+    ["names of OpenTelemetry", isOpenTelemetryName, openTelemetryPattern],
   ] as const)("tell %s as the pattern does, and look at nothing around them", (_what, isOne, pattern) => {
     check(
       fc.property(word, fc.constantFrom("", "_", "a", "/"), (text, around) => {
@@ -56,33 +54,5 @@ describe("classes of bytes", () => {
       }),
       2_000,
     );
-  });
-});
-
-describe("interned texts", () => {
-  it("are the texts of their bytes, also when hashes collide, when bytes change and when there are too many", () => {
-    // FNV-1a gives both of a pair the same 32 bits.
-    const colliding = ["costarring", "liquid", "declinate", "macallums", "altarage", "zinke"];
-    const texts = new InternedTexts(4);
-    check(
-      fc.property(
-        fc.array(fc.oneof(fc.constantFrom(...colliding), fc.stringMatching(/^[a-z]{0,2}$/))),
-        (words) => {
-          const buffer = new Uint8Array(20);
-          for (const text of words) {
-            buffer.set(bytesOf(text), 3);
-            expect(texts.get(buffer, 3, 3 + text.length)).toBe(text);
-          }
-        },
-      ),
-    );
-  });
-
-  it("are made once", () => {
-    const texts = new InternedTexts(100);
-    const bytes = bytesOf("web-1 web-1");
-    expect(texts.get(bytes, 0, 5)).toBe("web-1");
-    bytes.fill(0x20, 0, 5);
-    expect(texts.get(bytes, 6, 11)).toBe("web-1");
   });
 });

@@ -87,7 +87,14 @@ describe("a deduplicator", () => {
     const outcomes = [1, 2].map(
       (samples) =>
         new Promise<Outcome>((resolve) => {
-          const ticket = new Ticket({ rejections: [], reportIndexes: [0], sampleCounts: [samples] }, resolve);
+          const batch = {
+            fragments: [],
+            places: [],
+            rejections: [],
+            reportIndexes: [0],
+            sampleCounts: [samples],
+          };
+          const ticket = new Ticket(batch, resolve);
           deduplicator.wait(flight, ticket, 0);
         }),
     );

@@ -1,4 +1,4 @@
-import { type Fragment, fragmentFromSamples, type WriteFate } from "@mon/store";
+import { decodeSamples, type Fragment, fragmentFromSamples, MemoryStore, type WriteFate } from "@mon/store";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Batcher, ByteBudget, defaultBatcherOptions, Intake, type Outcome } from "../src/index.ts";
@@ -198,6 +198,84 @@ describe("an intake", () => {
     );
     expect(await intake.submit([labelled])).toMatchObject({ rejections: [{ reason: "too_many_labels" }] });
     expect(store.writes).toEqual([]);
+  });
+
+  it("reads by the new rules from the next batch on, whatever it had learned; what is under way ends by the old ones", async () => {
+    const { intake, store, clock } = setUp();
+    const report = (value: number): Uint8Array =>
+      encodeReport("h", clock.now(), [{ name: "a", value, labels: { l: "v" } }]);
+    const underWay = [report(1), report(2), report(3)].map((one) => intake.submit([one]));
+    intake.configure({ labelsMax: 0 });
+    const refused = await intake.submit([report(4)]);
+    expect(refused.rejections).toMatchObject([{ reason: "too_many_labels" }]);
+    intake.configure({ ranges: [{ metric: "a", max: 4, action: "mark" }] });
+    const marked = [intake.submit([report(4)]), intake.submit([report(5)])];
+    for (let flushes = 0; flushes < store.writes.length; flushes++) {
+      store.writes[flushes]!.finish();
+      await settle();
+    }
+    for (const outcome of await Promise.all([...underWay, ...marked]))
+      expect(outcome).toMatchObject({ reportsStored: 1, rejections: [], refusals: [] });
+    const samples = store.writes.flatMap(({ fragments }) =>
+      fragments.map(({ bytes }) => decodeSamples(bytes)),
+    );
+    expect(samples.map(([sample]) => [sample!.value, sample!.flags])).toEqual([
+      [1, 0],
+      [2, 0],
+      [3, 0],
+      [4, 0],
+      [5, 1],
+    ]);
+  });
+
+  it("rejects new series beyond a host's limit by name, stores the others, and shows no more than was stored", async () => {
+    await using store = new MemoryStore({ maxSeriesPerHost: 2 });
+    await store.open();
+    const clock = new VirtualClock();
+    const shown: unknown[] = [];
+    const onStored = (fragments: readonly Fragment[]): void => {
+      for (const { bytes } of fragments) shown.push(decodeSamples(bytes).map(({ name }) => name));
+    };
+    const intake = new Intake({ store, clock, stored: onStored });
+    const report = (ageMs: number, ...names: string[]): Uint8Array =>
+      encodeReport(
+        "h",
+        clock.now() - ageMs,
+        names.map((name) => ({ name, value: 1 })),
+      );
+    expect(await intake.submit([report(5, "b", "a")])).toMatchObject({ samplesStored: 2, rejections: [] });
+    // What is sent again while it is known shares the answer.
+    for (let round = 0; round < 2; round++) {
+      expect(await intake.submit([report(4, "c", "b", "a"), report(3, "d")])).toMatchObject({
+        reportsStored: 1,
+        samplesStored: 2,
+        refusals: [],
+        rejections: [
+          {
+            reportIndex: 0,
+            sampleIndex: 0,
+            name: "c",
+            reason: "series_limit",
+            field: "reports[0].samples[0]",
+          },
+          {
+            reportIndex: 1,
+            sampleIndex: 0,
+            name: "d",
+            reason: "series_limit",
+            field: "reports[1].samples[0]",
+          },
+        ],
+      });
+    }
+    expect(await intake.submit([report(2, "a", "b")])).toMatchObject({ samplesStored: 2, rejections: [] });
+    expect(shown).toEqual([
+      ["a", "b"],
+      ["a", "b"],
+      ["a", "b"],
+    ]);
+    expect([...intake.counters.rejections]).toEqual([["series_limit", 4]]);
+    expect((await store.stats()).series).toBe(2);
   });
 
   it("drains: everything submitted has its outcome", async () => {

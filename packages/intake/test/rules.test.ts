@@ -88,6 +88,7 @@ describe("rules", () => {
       { labelValueBytesMax: 65_537 },
       "expected labelValueBytesMax to be an integer from 0 to 65536, got 65537",
     ],
+    [{ names: "escape" }, 'expected names to be "translate" or "reject", got "escape"'],
     [{ nan: "drop" }, 'expected nan to be "reject" or "keep", got "drop"'],
     [{ infinite: "" }, 'expected infinite to be "reject" or "keep", got ""'],
     [{ ranges: [rule("a"), rule("")] }, "expected ranges[1].metric to name a metric, got an empty text"],
@@ -110,6 +111,7 @@ describe("rules", () => {
     [{ flushesInFlightMax: 0 }, "expected flushesInFlightMax to be an integer from 1 to 1000, got 0"],
     [{ lingerMs: -1 }, "expected lingerMs to be an integer from 0 to 2147483647, got -1"],
     [{ flushTimeoutMs: 0 }, "expected flushTimeoutMs to be an integer from 1 to 2147483647, got 0"],
+    [{ layoutBytesMax: 0.5 }, "expected layoutBytesMax to be an integer from 0 to 9007199254740991, got 0.5"],
     [{ dedupBytesMax: -1 }, "expected dedupBytesMax to be an integer from 0 to 9007199254740991, got -1"],
     [{ rules: { labelsMax: -1 } }, "expected labelsMax to be an integer from 0 to 1000, got -1"],
   ])("of an intake that are out of range are refused by name: %j", (options, message) => {

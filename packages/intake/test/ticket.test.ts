@@ -1,10 +1,13 @@
 import type { WriteFate } from "@mon/store";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Outcome, Rejection } from "../src/index.ts";
+import { BatchReader, defaultRules, type Outcome, type Rejection } from "../src/index.ts";
 import { durabilityOrder } from "../src/outcome.ts";
 import { Ticket } from "../src/ticket.ts";
 import { check } from "./support/check.ts";
+import { encodeReport } from "./support/reports.ts";
+
+const now = 1_767_225_600_000;
 
 const rejection: Rejection = {
   reportIndex: 3,
@@ -40,6 +43,8 @@ describe("a ticket", () => {
       fc.property(batches, ([fates, order]) => {
         const outcomes: Outcome[] = [];
         const batch = {
+          fragments: [],
+          places: [],
           rejections: [rejection],
           reportIndexes: fates.map((_, i) => 10 + i),
           sampleCounts: fates.map(([, samples]) => samples),
@@ -76,9 +81,8 @@ describe("a ticket", () => {
 
   it("of a batch of which nothing is left resolves at once", () => {
     const outcomes: Outcome[] = [];
-    new Ticket({ rejections: [rejection], reportIndexes: [], sampleCounts: [] }, (outcome) =>
-      outcomes.push(outcome),
-    );
+    const batch = { fragments: [], places: [], rejections: [rejection], reportIndexes: [], sampleCounts: [] };
+    new Ticket(batch, (outcome) => outcomes.push(outcome));
     expect(outcomes).toEqual([
       {
         reportsStored: 0,
@@ -89,6 +93,36 @@ describe("a ticket", () => {
         refusals: [],
         retryDelayMs: 0,
       },
+    ]);
+  });
+
+  it("rejects by name, where they were sent, samples for whose series a host has no room, and counts the rest", () => {
+    const reader = new BatchReader(defaultRules);
+    const batch = reader.read(
+      ["a", "b", "c"].map((hostId) =>
+        encodeReport(hostId, now, [
+          { name: "y", value: 1 },
+          { name: "bad", value: Number.NaN },
+          { name: "x", value: 2 },
+        ]),
+      ),
+      now,
+    );
+    const outcomes: Outcome[] = [];
+    const ticket = new Ticket(batch, (outcome) => outcomes.push(outcome));
+    // In the bytes of the fragments "x" stands before "y".
+    ticket.settle(2, { status: "rejected", reason: "too many", refusedSamples: [0, 1] });
+    ticket.settle(1, { status: "stored", durability: "fsync", copies: 1 });
+    ticket.settle(0, { status: "stored", durability: "fsync", copies: 1, refusedSamples: [1] });
+    const { rejections, ...rest } = outcomes[0]!;
+    expect(rest).toMatchObject({ reportsStored: 2, samplesStored: 3, refusals: [], retryDelayMs: 0 });
+    expect(rejections.map(({ field, name, reason, hostId }) => [field, name, reason, hostId])).toEqual([
+      ["reports[0].samples[0]", "y", "series_limit", "a"],
+      ["reports[0].samples[1].value", "bad", "value_nan", "a"],
+      ["reports[1].samples[1].value", "bad", "value_nan", "b"],
+      ["reports[2].samples[0]", "y", "series_limit", "c"],
+      ["reports[2].samples[1].value", "bad", "value_nan", "c"],
+      ["reports[2].samples[2]", "x", "series_limit", "c"],
     ]);
   });
 });

@@ -2,6 +2,8 @@
 export type StoreErrorCode =
   /** Bytes that should be a canonical fragment are not. Not retryable. */
   | "STORE_FRAGMENT_INVALID"
+  /** Bytes that should be a chunk, or a column of one, are not, or do not pass their checksum. Not retryable. */
+  | "STORE_CHUNK_INVALID"
   /** A matcher has an unknown type or a regular expression that RE2 does not take. Not retryable. */
   | "STORE_MATCHER_INVALID"
   /** The store is not open. Retryable once it is. */
@@ -14,6 +16,8 @@ export type StoreErrorCode =
   | "STORE_VERSION_UNKNOWN"
   /** The medium failed or is full. Retryable: the store reopens itself. */
   | "STORE_UNAVAILABLE"
+  /** Bytes that should be a backup are not, are cut short, or have changed. Not retryable. */
+  | "STORE_BACKUP_INVALID"
   /** What was read back is not what was written. Not retryable. */
   | "STORE_CORRUPT";
 

@@ -1,4 +1,5 @@
 import { encodeSamples } from "./encode-samples.ts";
+import type { Layout } from "./layout.ts";
 import { murmur3 } from "./murmur3.ts";
 import type { Sample } from "./sample.ts";
 
@@ -16,6 +17,8 @@ export interface Fragment {
   readonly idLow: number;
   /** Canonical bytes of the samples: field 3 of `mon.v1.Report`, repeated. Owned by whoever made the fragment. */
   readonly bytes: Uint8Array;
+  /** The layout of the bytes, when whoever made the fragment knows it: then they need not be looked at again. */
+  readonly layout?: Layout | undefined;
 }
 
 /** Makes the fragment of samples in any order. @throws {RangeError} as {@link encodeSamples} does */

@@ -1,80 +1,84 @@
+import { Desk } from "./desk.ts";
 import { tag } from "./tag.ts";
 import { fieldEnd, isZero, varintEnd } from "./wire-walk.ts";
 
-/** Bytes that can also be read four at a time. */
-export class AlignedBytes {
-  readonly bytes: Uint8Array;
-  /** The same memory in words; what follows the bytes in the last one is zero. */
-  readonly words: Int32Array;
-
-  constructor(length: number) {
-    this.words = new Int32Array(Math.ceil(length / 4));
-    this.bytes = new Uint8Array(this.words.buffer, 0, length);
-  }
-
-  /** A copy of bytes. */
-  static of(bytes: Uint8Array): AlignedBytes {
-    const aligned = new AlignedBytes(bytes.length);
-    aligned.bytes.set(bytes);
-    return aligned;
-  }
-}
+/** Layouts made. */
+let layouts = 0;
 
 /**
- * What fragments of one shape have in common: all their bytes but the values. Hosts that run the same program share
- * one, so that comparing a fragment with it touches memory that is at hand.
+ * What runs of samples have in common that differ in values only: all their other bytes. Fragments with one layout list
+ * the same series in the same order, with the same labels, kinds and flags, and leave out the same values. Programs
+ * send the same list time and again, so that most fragments can be recognised by comparing words.
  */
 export class Layout {
+  /** Tells this layout from all others of the process: for those who want to recognise it and not to keep it. */
+  readonly serial: number = ++layouts;
+  /** Bytes of such a run. */
   readonly length: number;
+  /** Where the eight bytes of each value stand, ascending. A sample whose value is left out has none. */
+  readonly valueOffsets: readonly number[];
   /** The bytes, values zeroed. */
   readonly #template: Int32Array;
+  /** The same memory. */
+  readonly #blank: Uint8Array;
   /** For each word: ones where bytes count, zeros where they belong to a value. */
   readonly #mask: Int32Array;
-  /** Where values stand. */
-  readonly #valueOffsets: readonly number[];
-  /** Where bytes are put to be looked at. */
-  #desk: AlignedBytes;
 
-  /** @param bytes - canonical; not kept */
-  constructor(bytes: Uint8Array) {
+  /**
+   * @param bytes - a run of samples, canonical unless told where its values stand; not kept
+   * @param valueOffsets - where the values stand, ascending
+   */
+  constructor(bytes: Uint8Array, valueOffsets: readonly number[] = canonicalValueOffsets(bytes)) {
     this.length = bytes.length;
-    const mask = new AlignedBytes(bytes.length);
-    mask.bytes.fill(0xff);
-    this.#valueOffsets = valueOffsets(bytes);
-    for (const offset of this.#valueOffsets) mask.bytes.fill(0, offset, offset + 8);
-    this.#mask = mask.words;
-    this.#template = AlignedBytes.of(bytes).words;
-    for (let i = 0; i < this.#mask.length; i++) this.#template[i]! &= this.#mask[i]!;
-    this.#desk = new AlignedBytes(bytes.length);
+    this.valueOffsets = valueOffsets;
+    const words = Math.ceil(bytes.length / 4);
+    this.#template = new Int32Array(words);
+    this.#mask = new Int32Array(words);
+    this.#blank = new Uint8Array(this.#template.buffer, 0, bytes.length);
+    const mask = new Uint8Array(this.#mask.buffer, 0, bytes.length);
+    this.#blank.set(bytes);
+    mask.fill(0xff);
+    for (const offset of valueOffsets) {
+      this.#blank.fill(0, offset, offset + 8);
+      mask.fill(0, offset, offset + 8);
+    }
+  }
+
+  /** Whether what lies on a desk differs from runs of this layout in values only. O(bytes / 4), no allocation. */
+  covers({ length, words }: Desk): boolean {
+    if (length !== this.length) return false;
+    const template = this.#template;
+    const mask = this.#mask;
+    // One look at the end is cheaper than one at each word.
+    let difference = 0;
+    for (let i = 0; i < template.length; i++) difference |= (words[i]! & mask[i]!) ^ template[i]!;
+    return difference === 0;
   }
 
   /**
-   * Whether bytes are canonical as those of this layout and differ from them in values only; a copy of them then lies
-   * ready for {@link swap}.
+   * Whether bytes are canonical as those of this layout and differ from them in values only.
    * O(bytes / 4), no allocation.
    */
   fits(bytes: Uint8Array): boolean {
     if (bytes.length !== this.length) return false;
-    this.#desk.bytes.set(bytes);
-    const words = this.#desk.words;
-    const template = this.#template;
-    const mask = this.#mask;
-    for (let i = 0; i < template.length; i++) if ((words[i]! & mask[i]!) !== template[i]!) return false;
-    for (const offset of this.#valueOffsets)
+    desk.put(bytes);
+    if (!this.covers(desk)) return false;
+    for (const offset of this.valueOffsets)
       if (bytes[offset + 7] === 0 && isZero(bytes, offset)) return false;
     return true;
   }
 
-  /** Gives the copy of what {@link fits} has just found to fit, for bytes of this layout that are not needed any more. */
-  swap(done: AlignedBytes): AlignedBytes {
-    const copy = this.#desk;
-    this.#desk = done;
-    return copy;
+  /** Writes a run of this layout whose values are all zero bytes, to be filled in. @param target - as long as it */
+  writeBlank(target: Uint8Array): void {
+    target.set(this.#blank);
   }
 }
 
+/** Nothing lies here longer than one call. */
+const desk = new Desk();
+
 /** Where the values of canonical bytes stand. */
-function valueOffsets(bytes: Uint8Array): number[] {
+function canonicalValueOffsets(bytes: Uint8Array): number[] {
   const offsets: number[] = [];
   for (let i = 0; i < bytes.length; ) {
     const end = fieldEnd(bytes, i);
@@ -90,7 +94,7 @@ const perLengthMax = 16;
 /** Lengths that are kept; beyond it all are dropped. */
 const lengthsMax = 1_024;
 
-/** Layouts to be shared. */
+/** Layouts to be shared by fragments that come without one. */
 export class Layouts {
   readonly #byLength = new Map<number, Layout[]>();
 

@@ -1,5 +1,5 @@
-import { RE2JS } from "re2js";
 import { StoreError } from "./errors.ts";
+import { compileExpression, type Expression } from "./expression.ts";
 import type { Series } from "./sample.ts";
 
 /** How a matcher compares, in Prometheus's spelling. */
@@ -17,8 +17,23 @@ export interface Matcher {
 /** Bounds on a set of matchers: 64 that a caller gives, and one for the name that it gives apart. */
 export const matcherLimits = { matchers: 65, valueLength: 4_096 } as const;
 
+/** A matcher ready to be asked. */
+export interface Condition {
+  readonly label: string;
+  /** Texts that decide: those that match, or with {@link Condition.isNegated} those that do not. */
+  readonly literals: ReadonlySet<string> | undefined;
+  readonly isNegated: boolean;
+  /** Whether {@link Condition.test} runs an expression, which costs a hundred times what comparing texts does. */
+  readonly runs: boolean;
+  test(text: string): boolean;
+}
+
 /** Matchers ready to be asked. */
 export interface CompiledMatchers {
+  /** What a host's id must meet. */
+  readonly onHost: readonly Condition[];
+  /** What a series must meet; the label `__name__` is its name. */
+  readonly onSeries: readonly Condition[];
   /** Whether a host can have matching series: the conditions on `__host__` hold. */
   matchesHost(hostId: string): boolean;
   /** Whether a series matches, the conditions on `__host__` apart. */
@@ -27,7 +42,7 @@ export interface CompiledMatchers {
 
 /**
  * Compiles matchers. All of them must hold. Matching is linear in the value's length whatever the expression, because
- * RE2 does not backtrack.
+ * RE2 does not backtrack; an expression that is a text, alternatives of texts, or the beginning of one is not run at all.
  *
  * @throws {StoreError} STORE_MATCHER_INVALID
  */
@@ -38,23 +53,25 @@ export function compileMatchers(matchers: readonly Matcher[]): CompiledMatchers 
       `expected at most ${matcherLimits.matchers} matchers, got ${matchers.length}`,
     );
   }
-  const compiled = matchers.map((matcher) => ({ label: matcher.label, test: compile(matcher) }));
-  const onHost = compiled.filter((matcher) => matcher.label === "__host__");
-  const onName = compiled.filter((matcher) => matcher.label === "__name__");
-  const onLabels = compiled.filter((matcher) => !onHost.includes(matcher) && !onName.includes(matcher));
+  const [onHost, onSeries]: [Condition[], Condition[]] = [[], []];
+  for (const matcher of matchers)
+    (matcher.label === "__host__" ? onHost : onSeries).push(conditionOf(matcher));
   return {
-    matchesHost: (hostId) => onHost.every((matcher) => matcher.test(hostId)),
-    matchesSeries: (series) =>
-      onName.every((matcher) => matcher.test(series.name)) &&
-      onLabels.every((matcher) => matcher.test(labelValue(series, matcher.label))),
+    onHost,
+    onSeries,
+    matchesHost: (hostId) => onHost.every((condition) => condition.test(hostId)),
+    matchesSeries: (series) => onSeries.every((condition) => condition.test(textOf(series, condition.label))),
   };
 }
 
-function labelValue(series: Pick<Series, "labels">, name: string): string {
-  return series.labels.find((label) => label.name === name)?.value ?? "";
+/** What a matcher on a label compares: the name for `__name__`, the empty text for a label that the series lacks. */
+export function textOf(series: Pick<Series, "name" | "labels">, label: string): string {
+  if (label === "__name__") return series.name;
+  for (const { name, value } of series.labels) if (name === label) return value;
+  return "";
 }
 
-function compile({ label, type, value }: Matcher): (text: string) => boolean {
+function conditionOf({ label, type, value }: Matcher): Condition {
   if (value.length > matcherLimits.valueLength) {
     throw new StoreError(
       "STORE_MATCHER_INVALID",
@@ -63,14 +80,16 @@ function compile({ label, type, value }: Matcher): (text: string) => boolean {
   }
   switch (type) {
     case "=":
-      return (text) => text === value;
-    case "!=":
-      return (text) => text !== value;
+    case "!=": {
+      const isNegated = type === "!=";
+      const test = (text: string): boolean => (text === value) !== isNegated;
+      return { label, literals: new Set([value]), isNegated, runs: false, test };
+    }
     case "=~":
-      return wholeMatch(label, value);
     case "!~": {
-      const matches = wholeMatch(label, value);
-      return (text) => !matches(text);
+      const isNegated = type === "!~";
+      const { literals, runs, matches } = expressionOf(label, value);
+      return { label, literals, isNegated, runs, test: (text) => matches(text) !== isNegated };
     }
     default:
       throw new StoreError(
@@ -80,18 +99,15 @@ function compile({ label, type, value }: Matcher): (text: string) => boolean {
   }
 }
 
-function wholeMatch(label: string, expression: string): (text: string) => boolean {
+function expressionOf(label: string, expression: string): Expression {
   try {
-    const pattern = RE2JS.compile(expression, RE2JS.DOTALL);
-    return (text) => pattern.matches(text);
+    return compileExpression(expression);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new StoreError(
       "STORE_MATCHER_INVALID",
       `expected a regular expression of RE2 for ${label}, got ${expression}: ${reason}`,
-      {
-        cause,
-      },
+      { cause },
     );
   }
 }

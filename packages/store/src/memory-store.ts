@@ -1,30 +1,32 @@
 import { blockMs, blockStart } from "./block.ts";
-import { Catalogue } from "./catalogue.ts";
+import { type Admission, Catalogue, type CatalogueOptions } from "./catalogue/catalogue.ts";
+import { listHosts, listMetrics, selectSeries } from "./catalogue/selection.ts";
 import { ColumnBuilder } from "./columns.ts";
 import { StoreError } from "./errors.ts";
 import { type Fragment, fragmentId } from "./fragment.ts";
-import { listHosts, listMetrics, selectSeries } from "./selection.ts";
-import type {
-  ColumnSlice,
-  HostEntry,
-  HostLatest,
-  HostSeries,
-  HostsRequest,
-  ImportReceipt,
-  MetricEntry,
-  MetricStore,
-  Partition,
-  ReadRequest,
-  SeriesSelector,
-  StoreStats,
-  TrimResult,
-  WriteFate,
+import {
+  type ColumnSlice,
+  type HostEntry,
+  type HostLatest,
+  type HostSeries,
+  type HostsRequest,
+  type ImportReceipt,
+  type MetricEntry,
+  type MetricStore,
+  type PackResult,
+  type Partition,
+  type ReadRequest,
+  type SeriesSelector,
+  type StoreStats,
+  sliceSamplesMax,
+  type TrimResult,
+  type WriteFate,
 } from "./store.ts";
 
 /** Fragments of one block, by id and instant. */
 type Block = Map<string, Fragment>;
 
-const stored: WriteFate = { status: "stored", durability: "memory", copies: 1 };
+const stored = { status: "stored", durability: "memory", copies: 1 } satisfies WriteFate;
 
 /**
  * A store in memory: for tests, and the slow obvious oracle that other stores are compared with. It keeps everything
@@ -33,12 +35,17 @@ const stored: WriteFate = { status: "stored", durability: "memory", copies: 1 };
 export class MemoryStore implements MetricStore {
   readonly kind = "memory";
   readonly durability = "memory";
-  #catalogue = new Catalogue();
+  readonly #catalogue: Catalogue;
   /** Blocks of each host, by start. */
   readonly #hosts: Map<string, Map<number, Block>> = new Map();
   #bytes = 0;
   #conflicts = 0;
   #open = false;
+
+  /** @throws {RangeError} when an option is out of range */
+  constructor(options: CatalogueOptions = {}) {
+    this.#catalogue = new Catalogue(options);
+  }
 
   async open(): Promise<void> {
     this.#open = true;
@@ -57,12 +64,22 @@ export class MemoryStore implements MetricStore {
     return fragments.map((fragment) => this.#writeOne(fragment));
   }
 
-  #writeOne(fragment: Fragment): WriteFate {
+  #writeOne(given: Fragment): WriteFate {
+    let admission: Admission;
     try {
-      this.#catalogue.observe(fragment);
+      admission = this.#catalogue.admit({ ...given, bytes: given.bytes.slice() });
     } catch (cause) {
       return { status: "rejected", reason: cause instanceof Error ? cause.message : String(cause) };
     }
+    const { fragment, refusedSamples } = admission;
+    if (fragment === undefined)
+      return { status: "rejected", reason: this.#catalogue.limitReason, refusedSamples };
+    this.#keep(fragment);
+    return refusedSamples.length === 0 ? stored : { ...stored, refusedSamples };
+  }
+
+  /** @param fragment - its bytes are kept */
+  #keep(fragment: Fragment): void {
     const blocks = this.#hosts.get(fragment.hostId) ?? new Map<number, Block>();
     this.#hosts.set(fragment.hostId, blocks);
     const start = blockStart(fragment.hostId, fragment.timestampMs);
@@ -70,10 +87,9 @@ export class MemoryStore implements MetricStore {
     blocks.set(start, block);
     const key = `${fragment.timestampMs}/${fragmentId(fragment)}`;
     if (!block.has(key)) {
-      block.set(key, { ...fragment, bytes: fragment.bytes.slice() });
+      block.set(key, fragment);
       this.#bytes += fragment.bytes.length;
     }
-    return stored;
   }
 
   async *series(selector: SeriesSelector): AsyncIterable<HostSeries> {
@@ -89,22 +105,29 @@ export class MemoryStore implements MetricStore {
     for (const start of [...blocks.keys()].sort((a, b) => a - b)) {
       request.signal?.throwIfAborted();
       if (start > request.endMs || start + blockMs <= request.startMs) continue;
-      for (const fragment of byInstant(blocks.get(start)!)) {
-        if (fragment.timestampMs < request.startMs || fragment.timestampMs > request.endMs) continue;
-        builder.add(fragment.timestampMs, fragment.bytes);
+      let startMs = Math.max(start, request.startMs);
+      let lastMs = startMs;
+      for (const { timestampMs, bytes } of byInstant(blocks.get(start)!)) {
+        if (timestampMs < request.startMs || timestampMs > request.endMs) continue;
+        if (builder.samples >= sliceSamplesMax && timestampMs > lastMs) {
+          yield* this.#slice(builder, startMs, timestampMs - 1);
+          startMs = timestampMs;
+        }
+        builder.add(timestampMs, bytes);
+        lastMs = timestampMs;
       }
-      const columns = builder.take();
-      if (columns.length === 0) continue;
-      yield {
-        startMs: Math.max(start, request.startMs),
-        endMs: Math.min(start + blockMs - 1, request.endMs),
-        columns,
-        conflicts: builder.conflicts,
-        missing: [],
-      };
-      this.#conflicts += builder.conflicts;
-      builder.conflicts = 0;
+      yield* this.#slice(builder, startMs, Math.min(start + blockMs - 1, request.endMs));
     }
+  }
+
+  /** What a builder has, if it has anything. */
+  *#slice(builder: ColumnBuilder, startMs: number, endMs: number): Generator<ColumnSlice> {
+    const columns = builder.take();
+    const { conflicts } = builder;
+    builder.conflicts = 0;
+    builder.samples = 0;
+    this.#conflicts += conflicts;
+    if (columns.length > 0) yield { startMs, endMs, columns, conflicts, missing: [] };
   }
 
   async latest(hostIds: readonly string[]): Promise<readonly HostLatest[]> {
@@ -146,6 +169,12 @@ export class MemoryStore implements MetricStore {
     return { beforeMs, hostsRemoved: removed.hosts.length, seriesRemoved };
   }
 
+  /** Packs nothing: fragments are kept as they came, so that others can be compared with them. */
+  async pack(): Promise<PackResult> {
+    this.#assertOpen();
+    return { blocks: 0, bytesBefore: 0, bytesAfter: 0 };
+  }
+
   async *partitions(): AsyncIterable<Partition> {
     this.#assertOpen();
     for (const [hostId, blocks] of this.#hosts) {
@@ -172,8 +201,9 @@ export class MemoryStore implements MetricStore {
           `expected fragments of ${partition.hostId} in block ${partition.blockStartMs}, got ${fragment.hostId} at ${fragment.timestampMs}`,
         );
       }
-      const [fate] = await this.write([fragment]);
-      if (fate!.status !== "stored") throw new StoreError("STORE_FRAGMENT_INVALID", fate!.reason);
+      const owned = { ...fragment, bytes: fragment.bytes.slice() };
+      this.#catalogue.observe(owned);
+      this.#keep(owned);
       count++;
     }
     return { fragments: count, durability: "memory" };
@@ -184,6 +214,7 @@ export class MemoryStore implements MetricStore {
     return {
       hosts: this.#catalogue.hosts,
       series: this.#catalogue.series,
+      seriesOverLimit: this.#catalogue.seriesOverLimit,
       bytes: this.#bytes,
       conflicts: this.#conflicts,
       damage: [],

@@ -1,3 +1,5 @@
+import { Desk } from "./desk.ts";
+
 /** The first 64 bits of a hash, as two unsigned 32-bit integers. */
 export interface Hash64 {
   readonly high: number;
@@ -16,18 +18,26 @@ const c4 = 0xa1e38b93;
  * @see Austin Appleby, MurmurHash3_x86_128
  */
 export function murmur3(bytes: Uint8Array): Hash64 {
-  const length = bytes.length;
-  const end = length & ~15;
+  desk.put(bytes);
+  return murmur3Of(desk);
+}
+
+/** Nothing lies here longer than one call. */
+const desk = new Desk();
+
+/** {@link murmur3} of what lies on a desk: words as little-endian machines have them, which all are that Node runs on. */
+export function murmur3Of({ words, length }: Desk): Hash64 {
+  const end = (length >>> 4) << 2;
   let h1 = 0;
   let h2 = 0;
   let h3 = 0;
   let h4 = 0;
   let i = 0;
-  for (; i < end; i += 16) {
-    let k1 = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
-    let k2 = bytes[i + 4]! | (bytes[i + 5]! << 8) | (bytes[i + 6]! << 16) | (bytes[i + 7]! << 24);
-    let k3 = bytes[i + 8]! | (bytes[i + 9]! << 8) | (bytes[i + 10]! << 16) | (bytes[i + 11]! << 24);
-    let k4 = bytes[i + 12]! | (bytes[i + 13]! << 8) | (bytes[i + 14]! << 16) | (bytes[i + 15]! << 24);
+  for (; i < end; i += 4) {
+    let k1 = words[i]!;
+    let k2 = words[i + 1]!;
+    let k3 = words[i + 2]!;
+    let k4 = words[i + 3]!;
 
     k1 = Math.imul(k1, c1);
     k1 = Math.imul((k1 << 15) | (k1 >>> 17), c2);
@@ -56,18 +66,10 @@ export function murmur3(bytes: Uint8Array): Hash64 {
 
   const tail = length & 15;
   if (tail > 0) {
-    let k1 = 0;
-    let k2 = 0;
-    let k3 = 0;
-    let k4 = 0;
-    for (let j = tail - 1; j >= 0; j--) {
-      const byte = bytes[i + j]!;
-      const shift = (j & 3) << 3;
-      if (j >= 12) k4 |= byte << shift;
-      else if (j >= 8) k3 |= byte << shift;
-      else if (j >= 4) k2 |= byte << shift;
-      else k1 |= byte << shift;
-    }
+    let k1 = headOf(words[i]!, tail);
+    let k2 = headOf(words[i + 1]!, tail - 4);
+    let k3 = headOf(words[i + 2]!, tail - 8);
+    let k4 = headOf(words[i + 3]!, tail - 12);
     if (tail > 12) {
       k4 = Math.imul(k4, c4);
       h4 ^= Math.imul((k4 << 18) | (k4 >>> 14), c1);
@@ -99,6 +101,12 @@ export function murmur3(bytes: Uint8Array): Hash64 {
   h1 = (h1 + h2 + h3 + h4) | 0;
   h2 = (h2 + h1) | 0;
   return { high: h1 >>> 0, low: h2 >>> 0 };
+}
+
+/** The first bytes of a word; zero for the others. */
+function headOf(word: number, bytes: number): number {
+  if (bytes <= 0) return 0;
+  return bytes >= 4 ? word : word & ((1 << (8 * bytes)) - 1);
 }
 
 function avalanche(hash: number): number {

@@ -43,7 +43,14 @@ export function seriesKey(series: Pick<Series, "name" | "labels">): string {
   let key = `${series.name}{`;
   for (const [index, label] of series.labels.entries()) {
     if (index > 0) key += ",";
-    key += `${label.name}=${JSON.stringify(label.value)}`;
+    key += `${label.name}=${quoted(label.value)}`;
   }
   return `${key}}`;
+}
+
+/** What JSON writes as it is: ASCII but for quotes, backslashes and control characters. */
+const plain = /^[ !#-[\]-~]*$/;
+
+function quoted(text: string): string {
+  return plain.test(text) ? `"${text}"` : JSON.stringify(text);
 }

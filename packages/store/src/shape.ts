@@ -1,57 +1,91 @@
 import { decodeSamples } from "./decode-samples.ts";
 import { encodeSamples } from "./encode-samples.ts";
 import { compareSamples } from "./fold.ts";
-import { AlignedBytes, type Layout, type Layouts } from "./layout.ts";
+import type { Fragment } from "./fragment.ts";
+import type { Layout, Layouts } from "./layout.ts";
 import { tag } from "./tag.ts";
 import { fieldEnd, isZero, varintEnd } from "./wire-walk.ts";
+
+/** What a shape takes of a fragment. */
+export type Statement = Pick<Fragment, "timestampMs" | "bytes" | "layout">;
+
+/** Layouts that a shape recognises: zeros that come and go make as many, for canonical bytes leave them out. */
+const layoutsMax = 8;
 
 /** The newest fragment of one shape: one list of series, as one program of a host sends it time and again. */
 export class ShapeState {
   #timestampMs: number;
-  #aligned: AlignedBytes;
+  #bytes: Uint8Array;
+  /** The layout that was met last. */
   #layout: Layout;
-  readonly #layouts: Layouts;
+  /** Serials of layouts of this shape, that of the last in place of that of the eldest. */
+  readonly #serials: number[];
+  #layoutsMet = 1;
+  readonly #shared: Layouts;
 
-  /** @param bytes - canonical; copied */
-  constructor(timestampMs: number, bytes: Uint8Array, layouts: Layouts) {
-    this.#timestampMs = timestampMs;
-    this.#aligned = AlignedBytes.of(bytes);
-    this.#layout = layouts.of(bytes);
-    this.#layouts = layouts;
+  /**
+   * @param newest - canonical; its bytes are kept as they are, see {@link ShapeState.bytes}
+   * @param shared - layouts for fragments that come without one
+   */
+  constructor(newest: Statement, shared: Layouts) {
+    this.#timestampMs = newest.timestampMs;
+    this.#bytes = newest.bytes;
+    this.#layout = newest.layout ?? shared.of(newest.bytes);
+    this.#serials = [this.#layout.serial];
+    this.#shared = shared;
   }
 
   get timestampMs(): number {
     return this.#timestampMs;
   }
 
-  /** Good until the shape takes the next fragment. */
+  /**
+   * The newest fragment's bytes: those that were taken, not a copy. Whoever gave them leaves them alone until the shape
+   * has taken others or was {@link ShapeState.detach | detached}.
+   */
   get bytes(): Uint8Array {
-    return this.#aligned.bytes;
+    return this.#bytes;
+  }
+
+  /** Replaces the bytes by a copy that nobody else has. */
+  detach(): void {
+    this.#bytes = this.#bytes.slice();
+  }
+
+  /** Whether a fragment comes with a layout that is known to be of this shape. O(1). */
+  hasLayoutOf({ layout }: Statement): boolean {
+    return layout !== undefined && this.#serials.includes(layout.serial);
   }
 
   /**
    * Takes a fragment when it is of this shape: a newer one in place of what was there, one of the same instant folded
-   * with it (R4), an older one not at all. The bytes are copied. One pass over them, without decoding, when nothing but
-   * values differs.
+   * with it (R4), an older one not at all. O(1) when it comes with a layout that is known, else a pass over the bytes,
+   * without decoding.
    *
    * @returns whether it is of this shape
    */
-  take(timestampMs: number, bytes: Uint8Array): boolean {
-    const hasSameLayout = this.#layout.fits(bytes);
-    if (!hasSameLayout && !sameShape(this.bytes, bytes)) return false;
+  take(statement: Statement): boolean {
+    const { timestampMs, bytes } = statement;
+    if (!this.hasLayoutOf(statement)) {
+      const isFitting = this.#layout.fits(bytes);
+      if (!isFitting && !sameShape(this.#bytes, bytes)) return false;
+      if (!isFitting || statement.layout !== undefined)
+        this.#meet(statement.layout ?? this.#shared.of(bytes));
+    }
     if (timestampMs > this.#timestampMs) {
       this.#timestampMs = timestampMs;
-      if (hasSameLayout) this.#aligned = this.#layout.swap(this.#aligned);
-      else this.#replace(bytes);
-    } else if (timestampMs === this.#timestampMs && !isEqual(this.bytes, bytes)) {
-      this.#replace(folded(this.bytes, bytes));
+      this.#bytes = bytes;
+    } else if (timestampMs === this.#timestampMs && !isEqual(this.#bytes, bytes)) {
+      this.#bytes = folded(this.#bytes, bytes);
     }
     return true;
   }
 
-  #replace(bytes: Uint8Array): void {
-    this.#aligned = AlignedBytes.of(bytes);
-    this.#layout = this.#layouts.of(bytes);
+  #meet(layout: Layout): void {
+    this.#layout = layout;
+    if (this.#serials.includes(layout.serial)) return;
+    this.#serials[this.#layoutsMet % layoutsMax] = layout.serial;
+    this.#layoutsMet++;
   }
 }
 

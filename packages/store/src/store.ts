@@ -9,14 +9,32 @@ import type { Sample, Series } from "./sample.ts";
  */
 export type Durability = "memory" | "process" | "fsync";
 
-/** What became of one fragment of a write. */
+/**
+ * What became of one fragment of a write.
+ *
+ * A host may have so many series (`maxSeriesPerHost`). Beyond that the samples of series that it has go on being stored,
+ * and those of new ones are refused: `refusedSamples` are their places in the fragment's bytes, from 0, rising. It is
+ * absent, never empty, when no sample was refused for that. What is left of such a fragment is stored as a fragment of
+ * its own, of another id; writing the whole again stores nothing more, unless the host has room by then.
+ */
 export type WriteFate =
-  /** It is stored, now or before, in `copies` copies of at least `durability`. */
-  | { readonly status: "stored"; readonly durability: Durability; readonly copies: number }
+  /** It is stored, now or before, but for the samples refused, in `copies` copies of at least `durability`. */
+  | {
+      readonly status: "stored";
+      readonly durability: Durability;
+      readonly copies: number;
+      /** Samples of series beyond the host's limit: never all of them. */
+      readonly refusedSamples?: readonly number[];
+    }
   /** It may or may not be stored; write it again after `retryDelayMs`. */
   | { readonly status: "retry"; readonly reason: string; readonly retryDelayMs: number }
-  /** It will never be stored. */
-  | { readonly status: "rejected"; readonly reason: string };
+  /** Nothing of it will be stored. */
+  | {
+      readonly status: "rejected";
+      readonly reason: string;
+      /** All samples, when each is of a series beyond the host's limit; absent when the bytes are no fragment. */
+      readonly refusedSamples?: readonly number[];
+    };
 
 /** A range of time, both ends included, in whole milliseconds since the Unix epoch. */
 export interface TimeRange {
@@ -47,6 +65,9 @@ export interface ReadRequest extends TimeRange {
   /** Ends the read with the signal's reason. */
   readonly signal?: AbortSignal;
 }
+
+/** Samples that a slice of a read may hold, but for those of its last instant: bounds what a reader holds at a time. */
+export const sliceSamplesMax = 262_144;
 
 /** A stretch of an answer. Slices of one read do not overlap and rise in time. */
 export interface ColumnSlice extends TimeRange {
@@ -121,10 +142,22 @@ export interface TrimResult {
   readonly seriesRemoved: number;
 }
 
+/** What a packing did. */
+export interface PackResult {
+  /** Blocks packed, or packed again. */
+  readonly blocks: number;
+  /** What they took before, in bytes as the store counts them. */
+  readonly bytesBefore: number;
+  /** What they take now. */
+  readonly bytesAfter: number;
+}
+
 /** How a store is. */
 export interface StoreStats {
   readonly hosts: number;
   readonly series: number;
+  /** Series that hosts have beyond their limit: by an import, a lower limit, or writers that did not know of each other (R28). */
+  readonly seriesOverLimit: number;
   /** Bytes on disk or in memory, as good as the store knows. */
   readonly bytes: number;
   /** Instants at which fragments were seen to disagree, since the store was opened. */
@@ -154,7 +187,8 @@ export interface MetricStore extends AsyncDisposable {
   close(): Promise<void>;
 
   /**
-   * Writes fragments. Does not reject for what becomes of one of them: that is its fate.
+   * Writes fragments. Does not reject for what becomes of one of them: that is its fate. One whose time is no whole
+   * millisecond that a `Date` can hold is rejected, as is one whose bytes are not canonical.
    *
    * @param fragments - not kept after the promise has settled, nor are their bytes
    * @returns one fate for each fragment, in order
@@ -163,7 +197,10 @@ export interface MetricStore extends AsyncDisposable {
 
   /** The series that match, host by host in order of id. @throws {StoreError} STORE_MATCHER_INVALID */
   series(selector: SeriesSelector): AsyncIterable<HostSeries>;
-  /** The samples of one host, in slices of bounded size. */
+  /**
+   * The samples of one host, in slices of at most {@link sliceSamplesMax} samples, besides those of the last instant. The
+   * store reads as slices are asked for, and lets go of what it holds when the reader stops.
+   */
   read(request: ReadRequest): AsyncIterable<ColumnSlice>;
   /** The last values of hosts, in the order asked; hosts without data are left out. Answered from a kept index. */
   latest(hostIds: readonly string[]): Promise<readonly HostLatest[]>;
@@ -176,11 +213,22 @@ export interface MetricStore extends AsyncDisposable {
 
   /** Removes whole blocks that end at or before `beforeMs`, and series and hosts whose last sample is before it. */
   trim(beforeMs: number): Promise<TrimResult>;
+  /**
+   * Packs blocks that ended at or before `closedBeforeMs`. What is read does not change. A block that gained nothing
+   * stays as it is and is not counted; a store that gains nothing by packing answers zeros. Calls may overlap with each
+   * other and with everything else.
+   *
+   * @throws {StoreError} STORE_UNAVAILABLE; what was packed by then stays packed
+   */
+  pack(closedBeforeMs: number): Promise<PackResult>;
   /** Partitions that have data, in no given order. */
   partitions(): AsyncIterable<Partition>;
-  /** All fragments of a partition, by instant. */
+  /**
+   * Fragments that hold all of a partition, by instant. A packed block's are made anew from its columns: they are not
+   * those that were written, but a store that imports them reads the same.
+   */
   exportPartition(partition: Partition): AsyncIterable<Fragment>;
-  /** Writes fragments of a partition. Rejects unless all are stored. */
+  /** Writes fragments of a partition, whatever the host's limit of series. Rejects unless all are stored whole. */
   importPartition(partition: Partition, fragments: AsyncIterable<Fragment>): Promise<ImportReceipt>;
 
   stats(): Promise<StoreStats>;

@@ -140,7 +140,7 @@ describe("a catalogue", () => {
           for (const hostId of model.hosts.keys()) {
             const host = catalogue.host(hostId)!;
             expect(host.latest()).toEqual(model.latest(hostId));
-            const kinds = new Map([...host.series].map(([key, { kind }]) => [key, kind]));
+            const kinds = new Map([...host.series].map((series) => [seriesKey(series), series.kind]));
             expect(kinds).toEqual(model.hosts.get(hostId)!.kinds);
           }
           const sizes = [...model.hosts.values()].map(({ kinds }) => kinds.size);
@@ -187,15 +187,29 @@ describe("a catalogue", () => {
     expect(host.latest().samples).toHaveLength(100);
   });
 
-  it("keeps its own copy of what it observes", () => {
+  it("keeps the bytes that it observes, not a copy, until their shape takes newer ones or is detached", () => {
     const catalogue = new Catalogue();
     const report = (timestampMs: number, value: number): Fragment =>
       fragmentFromSamples("h", timestampMs, [{ name: "a", labels: [], kind: 1, value, flags: 0 }]);
-    for (const fragment of [report(1, 1), report(2, 2), report(2, 3), report(3, 0)]) {
-      catalogue.observe(fragment);
-      fragment.bytes.fill(0xff);
-    }
-    expect(catalogue.host("h")!.latest().samples).toMatchObject([{ name: "a", value: 0, timestampMs: 3 }]);
+    const fragments = [report(1, 1), report(2, 2), report(2, 3), report(3, -0), report(3, -1)];
+    const newest = () => catalogue.host("h")!.shapes[0]!;
+    const expectValue = (value: number): void =>
+      expect(catalogue.host("h")!.latest().samples).toMatchObject([{ name: "a", value }]);
+    catalogue.observe(fragments[0]!);
+    expect(newest().bytes).toBe(fragments[0]!.bytes);
+    catalogue.observe(fragments[1]!);
+    expect(newest().bytes).toBe(fragments[1]!.bytes);
+    // Two of one instant are folded into bytes of their own.
+    catalogue.observe(fragments[2]!);
+    fragments[2]!.bytes.fill(0xff);
+    expectValue(3);
+    catalogue.observe(fragments[3]!);
+    newest().detach();
+    fragments[3]!.bytes.fill(0xff);
+    expectValue(-0);
+    catalogue.observe(fragments[4]!);
+    fragments[4]!.bytes.fill(0xff);
+    expectValue(-0);
   });
 
   it.each([1, 2, 3, 4])(
@@ -252,6 +266,57 @@ describe("a catalogue", () => {
       1_000,
     );
     expect(refused).toBeGreaterThan(300);
+  });
+
+  it("admits what is left of a fragment as one of its own, with the id of what it holds", () => {
+    const catalogue = new Catalogue({ maxSeriesPerHost: 2 });
+    const samples = ["a", "b", "c"].map(
+      (name): Sample => ({ name, labels: [], kind: 1, value: 1, flags: 0 }),
+    );
+    const { fragment, refusedSamples, newSeries } = catalogue.admit(fragmentFromSamples("h", 1, samples));
+    expect(fragment).toEqual(fragmentFromSamples("h", 1, samples.slice(0, 2)));
+    expect(refusedSamples).toEqual([2]);
+    expect(keysOf(newSeries)).toEqual(new Set(["a", "b"]));
+    expect(catalogue.admit(fragmentFromSamples("h", 2, samples.slice(2)))).toMatchObject({
+      fragment: undefined,
+      refusedSamples: [0],
+      newSeries: [],
+    });
+    expect(catalogue.host("h")!.lastSeenMs).toBe(1);
+    expect(catalogue.seriesOverLimit).toBe(0);
+  });
+
+  it("admits a fragment that has room to the last series as it is", () => {
+    const catalogue = new Catalogue({ maxSeriesPerHost: 2 });
+    const samples = ["a", "b"].map((name): Sample => ({ name, labels: [], kind: 1, value: 1, flags: 0 }));
+    for (const timestampMs of [1, 2]) {
+      const whole = fragmentFromSamples("h", timestampMs, samples);
+      expect(catalogue.admit(whole).fragment).toBe(whole);
+    }
+  });
+
+  it.each([0, -1, 1.5, Number.NaN])("needs room for one series of a host: not %d", (maxSeriesPerHost) => {
+    expect(() => new Catalogue({ maxSeriesPerHost })).toThrow(
+      new RangeError(`expected maxSeriesPerHost to be at least 1, got ${maxSeriesPerHost}`),
+    );
+  });
+
+  it("is restored from series and shapes, in any order, and knows no first instant then", () => {
+    const samples = ["a", "b"].map((name): Sample => ({ name, labels: [], kind: 1, value: 5, flags: 0 }));
+    const { bytes } = fragmentFromSamples("h", 10, samples);
+    for (const shapeFirst of [true, false]) {
+      const catalogue = new Catalogue();
+      const host = catalogue.ensureHost("h");
+      if (shapeFirst) catalogue.addShape(host, 10, bytes);
+      for (const { name, labels } of samples) catalogue.addSeries(host, { name, labels, kind: 0 });
+      if (!shapeFirst) catalogue.addShape(host, 10, bytes);
+      expect(catalogue.series).toBe(2);
+      expect(host.firstSeenMs).toBe(Number.NEGATIVE_INFINITY);
+      expect(host.latest().samples).toMatchObject(
+        samples.map((sample) => ({ ...sample, kind: 0, timestampMs: 10 })),
+      );
+      expect(catalogue.observe(fragmentFromSamples("h", 11, samples)).newSeries).toEqual([]);
+    }
   });
 });
 

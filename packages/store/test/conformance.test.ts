@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { storeConformance } from "../src/conformance.ts";
+import { type SetupOptions, storeConformance } from "../src/conformance.ts";
 import { MemoryStore } from "../src/index.ts";
 import { brokenStores } from "./support/broken-stores.ts";
 
@@ -24,10 +24,10 @@ async function opened(store: MemoryStore): Promise<MemoryStore> {
 }
 
 function defineSuites(): void {
-  storeConformance("MemoryStore", { create: () => opened(new MemoryStore()) });
+  storeConformance("MemoryStore", { setup: (options) => opened(new MemoryStore(options)) });
   for (const [name, { Store, reopens = false }] of Object.entries(brokenStores)) {
-    const create = (): Promise<MemoryStore> => opened(new Store());
-    storeConformance(name, reopens ? { create, reopen: create } : { create });
+    const setup = (options?: SetupOptions): Promise<MemoryStore> => opened(new Store(options));
+    storeConformance(name, reopens ? { setup, reopen: () => setup() } : { setup });
   }
 }
 
@@ -42,7 +42,10 @@ function defineChecks(): void {
     verdicts.filter(({ store, holds }) => store === name && !holds).map(({ claim }) => claim);
 
   it("passes a store that keeps the contract", () => {
-    expect(verdicts.length).toBeGreaterThan(25 * Object.keys(brokenStores).length);
+    const claims = new Set(Object.values(brokenStores).map(({ claim }) => claim));
+    claims.delete(brokenStores.ComesBackEmpty!.claim);
+    const passed = verdicts.filter(({ store, holds }) => store === "MemoryStore" && holds);
+    expect(new Set(passed.map(({ claim }) => claim))).toEqual(claims);
     expect(failuresOf("MemoryStore")).toEqual([]);
   });
 
@@ -51,13 +54,27 @@ function defineChecks(): void {
   });
 }
 
+/** For each broken store the claim that must notice, and all of these for the one that keeps the contract. */
+function claimsToRun(): string {
+  return Object.entries(brokenStores)
+    .map(([name, { claim }]) => `^(${name}|MemoryStore) keeps .* ${claim.replaceAll(/[^\w ]/g, "\\$&")}$`)
+    .join("|");
+}
+
 /** Runs the suites and reads what Vitest prints for each test: `not ok 7 - file > suite > title # time=1ms`. */
 async function runSuites(): Promise<readonly Verdict[]> {
   const vitest = path.join(
     path.dirname(createRequire(import.meta.url).resolve("vitest/package.json")),
     "vitest.mjs",
   );
-  const args = [vitest, "run", fileURLToPath(import.meta.url), "--reporter=tap-flat"];
+  const args = [
+    vitest,
+    "run",
+    fileURLToPath(import.meta.url),
+    "--reporter=tap-flat",
+    "--testNamePattern",
+    claimsToRun(),
+  ];
   const options = {
     cwd: path.join(import.meta.dirname, ".."),
     env: { ...process.env, MON_BROKEN_STORES: "true" },
@@ -69,7 +86,12 @@ async function runSuites(): Promise<readonly Verdict[]> {
     );
   });
   expect(exitCode).toBe(1);
-  return [...printed.matchAll(/^(ok|not ok) \d+ - \S+ > (\w+) keeps .*? > (.*?)(?: # time=.*)?$/gm)].map(
-    ([, verdict, store, claim]) => ({ store: store!, claim: claim!, holds: verdict === "ok" }),
-  );
+  return printed
+    .split("\n")
+    .filter((line) => !line.endsWith("# SKIP"))
+    .flatMap((line) => {
+      const [, verdict, store, claim] =
+        /^(ok|not ok) \d+ - \S+ > (\w+) keeps .*? > (.*?)(?: # time=.*)?$/.exec(line) ?? [];
+      return verdict === undefined ? [] : [{ store: store!, claim: claim!, holds: verdict === "ok" }];
+    });
 }

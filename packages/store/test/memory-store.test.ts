@@ -2,8 +2,8 @@ import { MemoryStore } from "@mon/store";
 import { storeConformance } from "@mon/store/conformance";
 
 storeConformance("MemoryStore", {
-  async create() {
-    const store = new MemoryStore();
+  async setup(options) {
+    const store = new MemoryStore(options);
     await store.open();
     return store;
   },

@@ -87,6 +87,38 @@ describe("a selection of series", () => {
     expect(from(1_003)).toEqual([]);
   });
 
+  it("leaves out series last seen before the range whose shape is forgotten, and a trim forgets them", () => {
+    const host = new Catalogue();
+    for (let program = 0; program < 12; program++) {
+      const sample: Sample = { name: `m${program}`, labels: [], kind: 1, value: 1, flags: 0 };
+      host.observe(fragmentFromSamples("h", program < 2 ? 1 : 10, [sample]));
+    }
+    const listed = (): string[] =>
+      [...selectSeries(host, { range: { startMs: 5, endMs: 20 } })].flatMap(({ series }) =>
+        series.map(({ name }) => name),
+      );
+    const fresh = listed();
+    expect(fresh).toHaveLength(10);
+    expect([...host.trim(5).series.values()].flat().sort()).toEqual(["m0", "m1"]);
+    expect(listed()).toEqual(fresh);
+  });
+
+  it("names a series whose last value is not known, however old the others are", () => {
+    const restored = new Catalogue();
+    const host = restored.ensureHost("h");
+    for (const name of ["a", "b", "c"]) restored.addSeries(host, { name, labels: [], kind: 1 });
+    const report = (timestampMs: number, name: string) =>
+      fragmentFromSamples("h", timestampMs, [{ name, labels: [], kind: 1, value: 1, flags: 0 }]);
+    restored.observe(report(1_000, "a"));
+    restored.observe(report(2_000, "b"));
+    const names = (startMs: number): string[] =>
+      [...selectSeries(restored, { range: { startMs, endMs: 5_000 } })].flatMap(({ series }) =>
+        series.map(({ name }) => name),
+      );
+    expect(names(1_000)).toEqual(["a", "b", "c"]);
+    expect(names(1_001)).toEqual(["b", "c"]);
+  });
+
   it("says of a metric how many series it has, its smallest kind and the names of its labels", () => {
     const mixed = new Catalogue();
     const sample = (kind: Sample["kind"], label: string): Sample => ({

@@ -33,10 +33,22 @@ export function encodeReport(
   );
 }
 
-const labelName = fc.constantFrom("a", "b", "device", "__bad", "x9", "é", "", "cpu_mode");
+const labelName = fc.constantFrom(
+  "a",
+  "b",
+  "device",
+  "__bad",
+  "x9",
+  "é",
+  "",
+  "cpu_mode",
+  "cpu.mode",
+  "cpu-mode",
+);
 const sample = fc.record({
   name: fc.oneof(
     { weight: 8, arbitrary: fc.constantFrom("cpu", "cpu_total", "disk_bytes", "a", "b:c", "net_io") },
+    { weight: 1, arbitrary: fc.constantFrom("disk.bytes", "net.io", "net/io", "cpu-total.total") },
     { weight: 1, arbitrary: fc.constantFrom("", "9x", "a b", "é", "n".repeat(1_025)) },
   ),
   value: fc.oneof({ weight: 6, arbitrary: fc.double({ noNaN: true, noDefaultInfinity: true }) }, fc.double()),
@@ -94,4 +106,43 @@ export function arbitraryReport(nowMs: number): fc.Arbitrary<Uint8Array> {
   return fc
     .oneof(wild, good)
     .map(({ hostId, timestampMs, samples }) => encodeReport(hostId, timestampMs, samples));
+}
+
+/** Reports that one program sends time after time, in the order that it has its series in: few values change. */
+export function arbitraryProgram(nowMs: number): fc.Arbitrary<Uint8Array[]> {
+  const value = fc.oneof(
+    { weight: 12, arbitrary: fc.double({ min: -10, max: 2e6, noNaN: true }) },
+    fc.constantFrom(0, -0, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
+  );
+  const series = fc
+    .tuple(
+      fc.uniqueArray(fc.oneof({ weight: 12, arbitrary: goodSample }, sample), {
+        minLength: 1,
+        maxLength: 6,
+        selector: (one) => JSON.stringify([one.name, one.labels]),
+      }),
+      fc.constantFrom("sorted", "sorted", "as they come"),
+    )
+    .map(([samples, order]) => (order === "sorted" ? sorted(samples) : samples));
+  return series.chain((samples) =>
+    fc.array(
+      fc
+        .tuple(
+          fc.constantFrom("web-1", "db.2", "h"),
+          fc.oneof(
+            { weight: 9, arbitrary: fc.integer({ min: nowMs - 3_600_000, max: nowMs }) },
+            fc.constantFrom(0, nowMs - 8 * 86_400_000, Math.floor(nowMs / 1_000)),
+          ),
+          fc.array(fc.option(value), { minLength: samples.length, maxLength: samples.length }),
+        )
+        .map(([hostId, timestampMs, values]) =>
+          encodeReport(
+            hostId,
+            timestampMs,
+            samples.map((one, i) => ({ ...one, value: values[i] ?? (one.value || 1) })),
+          ),
+        ),
+      { minLength: 2, maxLength: 8 },
+    ),
+  );
 }

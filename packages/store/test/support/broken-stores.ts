@@ -1,5 +1,6 @@
 import {
   blockMs,
+  type CatalogueOptions,
   type ColumnSlice,
   decodeSamples,
   type Fragment,
@@ -8,6 +9,7 @@ import {
   type LatestSample,
   MemoryStore,
   type MetricStore,
+  type PackResult,
   type Partition,
   type ReadRequest,
   type SeriesSelector,
@@ -132,6 +134,99 @@ class IgnoresMatchers extends MemoryStore {
   }
 }
 
+/** Has its own mind about how many series a host may have. */
+class IgnoresSeriesLimit extends MemoryStore {
+  constructor(_options?: CatalogueOptions) {
+    super();
+  }
+}
+
+/** Refuses whole fragments for a series too many. */
+class RefusesWholeFragments extends MemoryStore {
+  readonly #limit: number;
+
+  constructor({ maxSeriesPerHost = 50_000 }: CatalogueOptions = {}) {
+    super({ maxSeriesPerHost });
+    this.#limit = maxSeriesPerHost;
+  }
+
+  override async write(fragments: readonly Fragment[]): Promise<readonly WriteFate[]> {
+    const fates: WriteFate[] = [];
+    for (const fragment of fragments) {
+      const [host] = await collect(this.series({ hostIds: [fragment.hostId] }));
+      const known = new Set(host?.series.map(seriesKey));
+      const samples = fragment.bytes.length > 3 ? decodeSamples(fragment.bytes) : [];
+      const isTooMuch =
+        samples.filter((sample) => !known.has(seriesKey(sample))).length + known.size > this.#limit;
+      if (isTooMuch) fates.push({ status: "rejected", reason: "expected fewer series" });
+      else fates.push(...(await super.write([fragment])));
+    }
+    return fates;
+  }
+}
+
+/** Reads all there is before it answers. */
+class AnswersInOneSlice extends MemoryStore {
+  override async *read(request: ReadRequest): AsyncIterable<ColumnSlice> {
+    const slices = await collect(super.read(request));
+    const columns = slices.flatMap((slice) => slice.columns);
+    if (slices.length === 0) return;
+    const { startMs } = slices[0]!;
+    yield { startMs, endMs: slices.at(-1)!.endMs, columns, conflicts: 0, missing: [] };
+  }
+}
+
+/** Makes one NaN of all. */
+class ForgetsNaNPayloads extends MemoryStore {
+  override async *read(request: ReadRequest): AsyncIterable<ColumnSlice> {
+    for await (const slice of super.read(request)) {
+      const columns = slice.columns.map((column) => ({
+        ...column,
+        values: column.values.map((value) => (Number.isNaN(value) ? Number.NaN : value)),
+      }));
+      yield { ...slice, columns };
+    }
+  }
+}
+
+/** Holds that what was packed is complete. */
+class DropsLateFragments extends MemoryStore {
+  #packedMs = Number.NEGATIVE_INFINITY;
+
+  override async pack(closedBeforeMs = 0): Promise<PackResult> {
+    this.#packedMs = Math.max(this.#packedMs, closedBeforeMs);
+    return super.pack();
+  }
+
+  override async write(fragments: readonly Fragment[]): Promise<readonly WriteFate[]> {
+    const fates = await super.write(fragments.filter(({ timestampMs }) => timestampMs >= this.#packedMs));
+    return fragments.map((_, i) => fates[i] ?? { status: "stored", durability: "memory", copies: 1 });
+  }
+}
+
+/** Does not tell upper case from lower. */
+class FoldsHostIds extends MemoryStore {
+  override read(request: ReadRequest): AsyncIterable<ColumnSlice> {
+    return super.read({ ...request, hostId: request.hostId.toLowerCase() });
+  }
+}
+
+/** Forgets what it knows of hosts when it trims. */
+class TrimsMetadata extends MemoryStore {
+  override async trim(beforeMs: number): Promise<TrimResult> {
+    for (const { hostId, metadata } of await this.hosts({ limit: 100 })) {
+      await this.setMetadata(hostId, Object.fromEntries(Object.keys(metadata).map((key) => [key, ""])));
+    }
+    return super.trim(beforeMs);
+  }
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = [];
+  for await (const item of items) collected.push(item);
+  return collected;
+}
+
 /** Goes on after it was closed. */
 class NeverCloses extends MemoryStore {
   override async close(): Promise<void> {}
@@ -139,7 +234,7 @@ class NeverCloses extends MemoryStore {
 
 /** A store that breaks the contract, and a claim of the suite that must notice. */
 export interface BrokenStore {
-  readonly Store: new () => MemoryStore;
+  readonly Store: new (options?: CatalogueOptions) => MemoryStore;
   readonly claim: string;
   /** Whether the store says that it can be opened again; it then comes back empty. */
   readonly reopens?: boolean;
@@ -170,6 +265,32 @@ export const brokenStores: Readonly<Record<string, BrokenStore>> = {
   IgnoresMatchers: {
     Store: IgnoresMatchers,
     claim: "lists series by host, and by matchers on host, name and labels",
+  },
+  IgnoresSeriesLimit: {
+    Store: IgnoresSeriesLimit,
+    claim:
+      "never stores more series than the limit when fragments are written at once, nor refuses what it answered stored",
+  },
+  RefusesWholeFragments: {
+    Store: RefusesWholeFragments,
+    claim: "refuses samples of series beyond a host's limit, by place, and stores the rest of their fragment",
+  },
+  AnswersInOneSlice: {
+    Store: AnswersInOneSlice,
+    claim: "reads a month in slices of bounded size, before packing and after",
+  },
+  ForgetsNaNPayloads: {
+    Store: ForgetsNaNPayloads,
+    claim: "folds any two doubles that disagree alike, whichever comes first and however long after (R4)",
+  },
+  DropsLateFragments: {
+    Store: DropsLateFragments,
+    claim: "reads, lists and answers the same after packing, late fragments included",
+  },
+  FoldsHostIds: { Store: FoldsHostIds, claim: "never shows a host the data of another with a similar name" },
+  TrimsMetadata: {
+    Store: TrimsMetadata,
+    claim: "equals a store in memory after any steps of writing, packing, trimming, moving",
   },
   NeverCloses: { Store: NeverCloses, claim: "closes twice, and refuses what comes after by code" },
   ComesBackEmpty: {
