@@ -1,56 +1,36 @@
-import type { Fragment } from "@mon/store";
 import type { NativeBatch } from "./database.ts";
-import type { FragmentKeys } from "./fragment-key.ts";
 import { numberKey, space } from "./key.ts";
-import { encodeManifest, type HostRange, type InstantRange, noInstants, widen } from "./manifest.ts";
+import { encodeManifest, type InstantRange, noInstants, widen } from "./manifest.ts";
 import { sealed } from "./record.ts";
 
-/** A host as the writer knows it: its keys, and what the present batch holds of it. */
-export interface WriterHost {
-  readonly keys: FragmentKeys;
-  /** Whether its state goes beyond its record. */
-  isDirty: boolean;
-  /** The sequence of the batch that {@link range} belongs to. */
-  sequence: number;
-  range: HostRange;
-}
-
-/** Operations that become durable together, under one sequence number (R12). */
+/** Operations on LevelDB that become durable together, under one sequence number (R12). */
 export class Batch {
   readonly sequence: number;
   /** Settles when the batch is on stable storage, or is known not to be. */
   readonly committed: Promise<void>;
+  /** The instants of the samples in it. */
+  readonly instants: InstantRange = noInstants();
   bytes = 0;
   readonly #native: NativeBatch;
-  readonly #hosts: HostRange[] = [];
-  #fragments = 0;
-  #settle!: { resolve: () => void; reject: (reason: unknown) => void };
+  readonly #settled = Promise.withResolvers<void>();
 
   constructor(sequence: number, native: NativeBatch) {
     this.sequence = sequence;
     this.#native = native;
-    this.committed = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-    });
+    this.committed = this.#settled.promise;
     // Whoever added to the batch hears of its failure; a batch that nobody awaits must not end the process.
     this.committed.catch(() => {});
   }
 
-  /** Writes a fragment under the key that the host's {@link FragmentKeys} made for it. */
-  putFragment(host: WriterHost, key: Uint8Array, { timestampMs, bytes }: Fragment): void {
-    this.#put(key, bytes);
-    this.#fragments++;
-    if (host.sequence !== this.sequence) {
-      host.sequence = this.sequence;
-      host.range = { hostId: host.keys.hostId, minMs: timestampMs, maxMs: timestampMs };
-      this.#hosts.push(host.range);
-    } else if (timestampMs > host.range.maxMs) host.range.maxMs = timestampMs;
-    else if (timestampMs < host.range.minMs) host.range.minMs = timestampMs;
+  /** Writes a record, with its checksum. */
+  put(key: Uint8Array, payload: Uint8Array): void {
+    this.putSealed(key, sealed(key, payload));
   }
 
-  /** Writes a record of any other space. */
-  put(key: Uint8Array, payload: Uint8Array): void {
-    this.#put(key, sealed(key, payload));
+  /** Writes a record that has its checksum already. */
+  putSealed(key: Uint8Array, value: Uint8Array): void {
+    this.#native.put(key, value);
+    this.bytes += key.length + value.length;
   }
 
   delete(key: Uint8Array): void {
@@ -58,28 +38,21 @@ export class Batch {
     this.bytes += key.length;
   }
 
-  #put(key: Uint8Array, value: Uint8Array): void {
-    this.#native.put(key, value);
-    this.bytes += key.length + value.length;
-  }
-
-  /** The instants of all its fragments. */
-  range(): InstantRange {
-    const range = noInstants();
-    for (const host of this.#hosts) widen(range, host);
-    return range;
+  /** Takes note of when the samples are that are written. */
+  touch(instants: Readonly<InstantRange>): void {
+    widen(this.instants, instants);
   }
 
   /** Adds the sequence record and makes everything durable. Called once. */
   async commit(wallMs: number, baseline: number, recent: InstantRange): Promise<void> {
-    const manifest = { wallMs, baseline, recent, fragments: this.#fragments, hosts: this.#hosts };
-    this.put(numberKey(space.sequence, this.sequence), encodeManifest(manifest));
+    const manifest = encodeManifest({ wallMs, baseline, own: this.instants, recent });
+    this.put(numberKey(space.sequence, this.sequence), manifest);
     await this.#native.write({ sync: true });
-    this.#settle.resolve();
+    this.#settled.resolve();
   }
 
   /** Tells those who wait that the batch may be lost. */
   fail(reason: unknown): void {
-    this.#settle.reject(reason);
+    this.#settled.reject(reason);
   }
 }

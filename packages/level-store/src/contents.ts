@@ -2,120 +2,233 @@ import {
   blockMs,
   type Catalogue,
   type Fragment,
-  type HostState,
+  type PackResult,
   type StoreError,
-  seriesKey,
   type TrimResult,
   type WriteFate,
 } from "@mon/store";
-import type { Batch, WriterHost } from "./batch.ts";
-import type { LostBatches } from "./damage.ts";
+import type { Batch } from "./batch.ts";
+import { BatchLog } from "./batch-log.ts";
+import { firstKeyOfBlock } from "./chunk-key.ts";
+import type { ChunkMaker } from "./chunk-maker.ts";
+import type { Loss } from "./damage.ts";
 import type { Database } from "./database.ts";
 import { failureOf } from "./failure.ts";
-import { FragmentKeys, firstKeyOfBlock } from "./fragment-key.ts";
+import { convertFormat1, hasFormat1, observeFormat1 } from "./format-1.ts";
+import { Generation } from "./generation.ts";
+import { Head } from "./head.ts";
 import { HighWaterFile } from "./high-water.ts";
-import { catalogueKey, encodeHostState, encodeSeries } from "./host-record.ts";
+import { assertHostId, assertInstant } from "./host-blocks.ts";
+import { catalogueKey, encodeHostState } from "./host-record.ts";
+import { writeHosts } from "./host-writer.ts";
 import { Journal } from "./journal.ts";
+import { JournalFiles } from "./journal-files.ts";
 import { hostKey, numberKey, singleKey, space } from "./key.ts";
 import type { LevelStoreOptions } from "./options.ts";
+import { Packer } from "./packer.ts";
 import { jsonPayload } from "./record.ts";
-import { type Checkpoint, type Recovered, recover } from "./recovery.ts";
-import { encodeVersion, versionKey } from "./version.ts";
+import { type Recovered, recover } from "./recovery.ts";
+import { Settler } from "./settler.ts";
+import { SlabPool, slabBytes } from "./slab.ts";
+import { encodeVersion, formatVersion, versionKey } from "./version.ts";
+import { WriterHost } from "./writer-host.ts";
 
 /** What the contents of a directory need. */
 export interface ContentsDeps {
   readonly database: Database;
   readonly options: Required<LevelStoreOptions>;
   readonly now: () => number;
+  readonly maker: ChunkMaker;
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Told once, when nothing more can be written until the directory is opened anew. */
   readonly onFailure: (failure: StoreError) => void;
+  /** Told when chunks could not be made and it will be tried again. */
+  readonly onSettleRetry: (error: unknown) => void;
+  /** The last record of the journal that was acknowledged, when it was given up. */
+  readonly acknowledged: number | undefined;
 }
 
-const stored: WriteFate = Object.freeze({ status: "stored", durability: "fsync", copies: 1 });
+const stored = Object.freeze({ status: "stored", durability: "fsync", copies: 1 } satisfies WriteFate);
 
-/** Hosts whose last values one batch of a checkpoint holds; encoding them must not hold up the event loop. */
-const hostsPerBatch = 64;
+/** Closed generations are as many as files were given up; beyond so many in all, writes wait until chunks are made. */
+const generationsMax = 3;
 
-/** A sequence, and the bytes that had been committed when it was. */
-interface Milestone {
-  readonly sequence: number;
-  readonly committedBytes: number;
-}
+/** Complaints of reads that are kept; the rest is alike. */
+const complaintsLimit = 100;
 
 /**
- * What an open directory holds: the catalogue in memory and the journal that changes both it and the disk.
+ * What an open directory holds: the journal, which takes what is written; the chunks that it becomes in LevelDB; and the
+ * catalogue in memory.
  *
- * The catalogue takes note of a fragment when it is added to a batch, so that each is looked at once. Until the batch is
- * durable the catalogue is ahead of the disk; when a batch fails these contents are given up, and read back.
+ * The catalogue takes note of a fragment when it is added to a record, so that each is looked at once. Until the record
+ * is durable the catalogue is ahead of the disk; when one fails these contents are given up, and read back.
  */
 export class Contents {
   readonly database: Database;
   readonly catalogue: Catalogue;
   readonly storeId: string;
   readonly complaints: Set<string>;
+  readonly journal: Journal;
   readonly #deps: ContentsDeps;
-  readonly #recovered: Pick<Recovered, "version" | "isNew" | "found" | "unrecorded" | "complaints">;
+  readonly #recovered: Recovered;
+  readonly #files: JournalFiles;
   readonly #highWater: HighWaterFile;
-  readonly #journal: Journal;
-  readonly #hosts = new Map<string, WriterHost>();
-  #lost: readonly LostBatches[];
-  /** Hosts whose state goes beyond their records. */
-  #dirty: Set<string>;
-  #checkpoint: Checkpoint;
-  /** Rising; the first is the newest that is old enough. */
-  #milestones: Milestone[];
-  /** The batch that ended the last checkpoint. */
-  #checkpointSequence = 0;
-  /** Bytes committed when the last checkpoint began. */
-  #checkpointedBytes = 0;
-  /** Checkpoints and trims, one at a time. */
+  readonly #batches: BatchLog;
+  readonly #settler: Settler;
+  readonly #packer: Packer;
+  readonly #end = new AbortController();
+  readonly #hosts: Map<string, WriterHost>;
+  #losses: readonly Loss[];
+  #lastOrdinal: number;
+  /** Settles when writers may go on that have to wait for a moment. */
+  #pause: Promise<void> | undefined;
+  /** Bytes of writes that wait until there is room. */
+  #waitingBytes = 0;
+  /** What rearranges stored data, one at a time. */
   #maintenance: Promise<unknown> = Promise.resolve();
-  #checkpointDue: Promise<void> | undefined;
 
-  private constructor(deps: ContentsDeps, recovered: Recovered, highWater: HighWaterFile) {
+  private constructor(
+    deps: ContentsDeps,
+    recovered: Recovered,
+    files: JournalFiles,
+    highWater: HighWaterFile,
+    slabs: SlabPool,
+  ) {
+    const { database, now, options, wait } = deps;
     this.#deps = deps;
-    const { version, isNew, found, unrecorded, complaints } = recovered;
-    this.#recovered = { version, isNew, found, unrecorded, complaints };
+    this.#recovered = recovered;
+    this.#files = files;
     this.#highWater = highWater;
-    this.database = deps.database;
+    this.database = database;
     this.catalogue = recovered.catalogue;
     this.storeId = recovered.version.storeId;
     this.complaints = new Set(recovered.complaints);
-    this.#journal = new Journal({ ...deps, highWater }, recovered.position, deps.options.maxBatchBytes);
-    this.#lost = [...recovered.onRecord, ...recovered.found];
-    this.#dirty = new Set(recovered.dirty);
-    this.#checkpoint = { ...recovered.checkpoint, baseline: recovered.position.baseline };
-    // Opening has moved everything from LevelDB's log to tables.
-    this.#milestones = [
-      { sequence: recovered.position.lastSequence, committedBytes: Number.NEGATIVE_INFINITY },
-    ];
-  }
-
-  /** Reads back what a database holds. {@link begin} is to follow. */
-  static async load(deps: ContentsDeps): Promise<Contents> {
-    const recovered = await recover(deps.database, deps.now());
-    return new Contents(deps, recovered, await HighWaterFile.open(deps.database.directory));
-  }
-
-  /** Writes down what was found out on loading. The first write also proves that the directory takes any. */
-  async begin(): Promise<void> {
-    const { version, isNew, found, unrecorded, complaints } = this.#recovered;
-    await this.#journal.append((batch) => {
-      if (isNew) batch.put(versionKey, encodeVersion(version));
-      for (const lost of found) batch.put(numberKey(space.damage, lost.firstSequence), jsonPayload(lost));
-      for (const { hostId, series } of unrecorded) {
-        batch.put(catalogueKey(hostId, seriesKey(series)), encodeSeries(series));
-      }
+    this.#hosts = recovered.hosts;
+    this.#losses = [...recovered.onRecord, ...recovered.found];
+    this.#lastOrdinal = recovered.lastOrdinal;
+    const onFailure = (failure: StoreError): void => {
+      this.#end.abort();
+      deps.onFailure(failure);
+    };
+    const logDeps = { ...options, database, directory: database.directory, highWater, now, onFailure, slabs };
+    this.#batches = new BatchLog(logDeps, recovered.batches);
+    this.journal = new Journal(logDeps, this.#headOf(recovered), recovered.journal);
+    const shared = {
+      database,
+      catalogue: this.catalogue,
+      hosts: this.#hosts,
+      journal: this.journal,
+      batches: this.#batches,
+      maker: deps.maker,
+      files,
+      highWater,
+      slabs,
+      now,
+      wait,
+      exclusively: <T>(task: () => Promise<T>): Promise<T> => this.#exclusively(task),
+    };
+    this.#settler = new Settler({
+      ...shared,
+      settledSequence: recovered.settledSequence,
+      onRetry: deps.onSettleRetry,
+      retryDelayMsMin: options.reopenDelayMsMin,
+      retryDelayMsMax: options.reopenDelayMsMax,
     });
-    if (found.length > 0 || complaints.length > 0) await this.checkpoint();
+    this.#packer = new Packer({
+      ...shared,
+      complain: (complaint) => this.complain(complaint),
+      signal: this.#end.signal,
+    });
   }
 
-  get lost(): readonly LostBatches[] {
-    return this.#lost;
+  /** What was found goes on where it ended, unless the journal was given up. */
+  #headOf({ generations, journal }: Recovered): Head {
+    if (generations.length > 0 && this.#deps.acknowledged === undefined) return new Head(generations);
+    return new Head([...generations, this.#newGeneration(journal.lastSequence + 1)]);
   }
 
-  get queuedBytes(): number {
-    return this.#journal.queuedBytes;
+  #newGeneration(firstSequence: number): Generation {
+    return new Generation({
+      ordinal: ++this.#lastOrdinal,
+      firstSequence,
+      file: this.#files.acquire(),
+      begunMs: this.#deps.now(),
+    });
+  }
+
+  /** Reads back what a database and its journal hold. {@link begin} is to follow. */
+  static async load(deps: ContentsDeps): Promise<Contents> {
+    const { database, options, acknowledged } = deps;
+    const files = await JournalFiles.open(database.directory);
+    // As many as two generations are made of, about.
+    const slabs = new SlabPool(Math.ceil((2 * options.generationBytes) / slabBytes) + 2);
+    let highWater: HighWaterFile | undefined;
+    try {
+      const recovered = await recover({
+        database,
+        files,
+        slabs,
+        nowMs: deps.now(),
+        maxSeriesPerHost: options.maxSeriesPerHost,
+        acknowledged,
+      });
+      highWater = await HighWaterFile.open(database.directory, recovered.highWater);
+      const contents = new Contents(deps, recovered, files, highWater, slabs);
+      await contents.#convert();
+      return contents;
+    } catch (error) {
+      await highWater?.close();
+      await files.close();
+      throw error;
+    }
+  }
+
+  async #convert(): Promise<void> {
+    if (!(await hasFormat1(this.database))) return;
+    await this.#batches.append((batch) => batch.put(versionKey, encodeVersion(this.storeId)));
+    const observe = (fragment: Fragment): void => {
+      const { newSeries } = this.catalogue.observe(fragment);
+      this.#hostOf(fragment.hostId).unrecorded.push(...newSeries);
+    };
+    await observeFormat1(this.database, observe);
+    await this.#writeHosts(this.catalogue.hostIds());
+    const losses = await convertFormat1(this.database, this.#batches, this.#deps.now());
+    this.#losses = [...this.#losses, ...losses];
+  }
+
+  /**
+   * Writes down what was found out on loading, and begins to make chunks of what the journal holds of closed
+   * generations. The first writes also prove that the directory takes any.
+   *
+   * @throws {StoreError} STORE_UNAVAILABLE when it does not; it can be read all the same
+   */
+  async begin(): Promise<void> {
+    const { version, isNew, found, complaints, generations } = this.#recovered;
+    try {
+      // What a process wrote that was killed before it synced is built on from now on.
+      for (const { file } of generations) await (await file).sync();
+      await this.#batches.append((batch) => {
+        if (isNew || version.format < formatVersion) batch.put(versionKey, encodeVersion(this.storeId));
+        for (const loss of found) batch.put(lossKey(loss), jsonPayload(loss));
+      });
+      await this.journal.prove();
+      if (found.length > 0 || complaints.length > 0) await this.#writeHosts(this.catalogue.hostIds());
+    } catch (error) {
+      const failure = failureOf(error, this.database.directory);
+      this.#deps.onFailure(failure);
+      throw failure;
+    }
+    this.#settler.begin();
+  }
+
+  #writeHosts(hostIds: Iterable<string>): Promise<void> {
+    const { catalogue, journal } = this;
+    return writeHosts({ catalogue, hosts: this.#hosts, journal, batches: this.#batches }, hostIds);
+  }
+
+  /** What is known to be lost. */
+  get losses(): readonly Loss[] {
+    return this.#losses;
   }
 
   /** Keeps a complaint of a read, unless there are many already. */
@@ -123,53 +236,129 @@ export class Contents {
     if (this.complaints.size < complaintsLimit) this.complaints.add(complaint);
   }
 
-  /** The keys of a host's fragments. @throws {RangeError} when the id is none */
-  keysOf(hostId: string): FragmentKeys {
-    return this.#hosts.get(hostId)?.keys ?? new FragmentKeys(hostId);
+  #hostOf(hostId: string): WriterHost {
+    let host = this.#hosts.get(hostId);
+    if (host === undefined) {
+      host = new WriterHost(hostId);
+      this.#hosts.set(hostId, host);
+    }
+    return host;
   }
 
-  /** Writes fragments in one batch; what was rejected is settled at once, the rest when the batch is. */
-  async write(fragments: readonly Fragment[], retry: (reason: string) => WriteFate): Promise<WriteFate[]> {
-    const fates = new Array<WriteFate>(fragments.length).fill(stored);
+  /**
+   * Writes fragments; what is rejected is settled at once, the rest when it is durable.
+   *
+   * @param isLimited - whether the host's limit of series holds
+   */
+  async write(
+    fragments: readonly Fragment[],
+    isLimited: boolean,
+    retry: (reason: string) => WriteFate,
+  ): Promise<WriteFate[]> {
+    let refusal = this.#refusal;
+    while (refusal === undefined && (this.#pause !== undefined || this.#isFull)) {
+      refusal = await this.#wait(fragments);
+    }
+    if (refusal !== undefined) {
+      const reason = refusal;
+      return fragments.map(() => retry(reason));
+    }
+    this.#rollWhenDue();
+    const fates = fragments.map((fragment) => this.#add(fragment, isLimited));
     try {
-      await this.#journal.append((batch) => {
-        for (let i = 0; i < fragments.length; i++) {
-          const reason = this.#add(batch, fragments[i]!);
-          if (reason !== undefined) fates[i] = { status: "rejected", reason };
-        }
-      });
+      await this.journal.flush();
     } catch (failure) {
       const reason = failure instanceof Error ? failure.message : String(failure);
       return fates.map((fate) => (fate.status === "stored" ? retry(reason) : fate));
     }
-    this.#checkpointWhenDue();
     return fates;
   }
 
-  /** @returns why it is rejected */
-  #add(batch: Batch, fragment: Fragment): string | undefined {
-    try {
-      const { hostId, timestampMs, idHigh, idLow } = fragment;
-      const host = this.#hosts.get(hostId) ?? newHost(hostId);
-      const key = host.keys.of(timestampMs, idHigh, idLow);
-      const { newSeries } = this.catalogue.observe(fragment);
-      for (const series of newSeries)
-        batch.put(catalogueKey(hostId, seriesKey(series)), encodeSeries(series));
-      if (host.sequence === 0) this.#hosts.set(hostId, host);
-      if (!host.isDirty) {
-        host.isDirty = true;
-        this.#dirty.add(hostId);
+  /** Why nothing is taken now. */
+  get #refusal(): string | undefined {
+    const failure = this.journal.failure ?? this.#batches.failure;
+    if (failure !== undefined) return failure.message;
+    if (this.#end.signal.aborted) return "the store is being closed";
+    const { queuedBytes } = this.journal;
+    if (queuedBytes <= this.#deps.options.maxQueuedBytes) return undefined;
+    return `${queuedBytes} bytes wait to be written already`;
+  }
+
+  /** Waits for a moment, or until there is room in memory. @returns why fragments are not taken after all */
+  async #wait(fragments: readonly Fragment[]): Promise<string | undefined> {
+    await this.#pause;
+    if (this.#isFull) {
+      this.#settler.begin();
+      if (this.#settler.failure !== undefined || this.#waitingBytes > this.#deps.options.maxQueuedBytes) {
+        return `${this.journal.head.bytes} bytes wait to be made into chunks already`;
       }
-      batch.putFragment(host, key, fragment);
-      return undefined;
+      const bytes = fragments.reduce((sum, fragment) => sum + fragment.bytes.length, 0);
+      this.#waitingBytes += bytes;
+      await this.#settler.progress();
+      this.#waitingBytes -= bytes;
+    }
+    return this.#refusal;
+  }
+
+  get #isFull(): boolean {
+    const { head } = this.journal;
+    if (head.generations.length > generationsMax) return true;
+    return head.active.bytes >= this.#deps.options.generationBytes && head.closed !== undefined;
+  }
+
+  #rollWhenDue(): void {
+    const { head } = this.journal;
+    if (head.closed !== undefined) return;
+    const { generationBytes } = this.#deps.options;
+    if (head.active.bytes >= generationBytes || this.#isOld) this.#roll();
+  }
+
+  get #isOld(): boolean {
+    const { active } = this.journal.head;
+    return active.count > 0 && this.#deps.now() - active.begunMs >= this.#deps.options.generationAgeMs;
+  }
+
+  #roll(): void {
+    this.journal.roll(this.#newGeneration(this.journal.nextSequence));
+    this.#settler.begin();
+  }
+
+  #add(fragment: Fragment, isLimited: boolean): WriteFate {
+    const { catalogue, journal } = this;
+    const { hostId, timestampMs, idHigh, idLow, layout } = fragment;
+    let host: WriterHost;
+    try {
+      assertInstant(timestampMs);
+      host = this.#hostOf(hostId);
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return rejected(error);
+    }
+    const bytes = journal.append(host, timestampMs, fragment.bytes, layout);
+    const owned = { hostId, timestampMs, idHigh, idLow, bytes, layout };
+    try {
+      if (!isLimited) {
+        host.unrecorded.push(...catalogue.observe(owned).newSeries);
+        return stored;
+      }
+      const admission = catalogue.admit(owned);
+      if (admission.newSeries.length > 0) host.unrecorded.push(...admission.newSeries);
+      if (admission.fragment === owned) return stored;
+      const { refusedSamples } = admission;
+      journal.undo(host);
+      if (admission.fragment === undefined) {
+        return { status: "rejected", reason: catalogue.limitReason, refusedSamples };
+      }
+      journal.append(host, timestampMs, admission.fragment.bytes, undefined);
+      return { ...stored, refusedSamples };
+    } catch (error) {
+      journal.undo(host);
+      return rejected(error);
     }
   }
 
   async setMetadata(hostId: string, metadata: Readonly<Record<string, string>>): Promise<void> {
-    new FragmentKeys(hostId);
-    await this.#journal.append((batch) => {
+    assertHostId(hostId);
+    await this.#batches.append((batch) => {
       const host = this.catalogue.ensureHost(hostId);
       host.metadata = { ...host.metadata, ...metadata };
       batch.put(hostKey(space.metadata, hostId), jsonPayload(host.metadata));
@@ -177,110 +366,85 @@ export class Contents {
   }
 
   /** Removes what a trim removes; see `MetricStore.trim`. */
-  trim(beforeMs: number): Promise<TrimResult> {
+  async trim(beforeMs: number): Promise<TrimResult> {
+    if (this.journal.head.minMs < beforeMs) await this.#settleAll(() => true);
     return this.#exclusively(async () => {
-      const range = {
-        gte: singleKey(space.fragment),
-        lt: firstKeyOfBlock(Math.floor(beforeMs) - blockMs + 1),
-      };
-      const hasData = (await this.database.firstKey(range)) !== undefined;
-      if (hasData) await this.database.clear(range);
+      const ranges = [space.chunk, space.unpacked].map((first) => ({
+        gte: singleKey(first),
+        lt: firstKeyOfBlock(Math.floor(beforeMs) - blockMs + 1, first),
+      }));
+      const hasData = (await this.database.firstKey(ranges[0]!)) !== undefined;
+      if (hasData) for (const range of ranges) await this.database.clear(range);
       const result = await this.#trimCatalogue(beforeMs);
-      // The batches before now hold fragments that a replay must not bring back into the catalogue.
-      await this.#writeCheckpoint();
-      if (hasData) await this.database.compact(range);
+      if (hasData) await this.database.compact(ranges[0]!);
       return result;
     });
   }
 
+  /** Writers wait meanwhile: what is written of hosts must not tell of what is not yet durable. */
   async #trimCatalogue(beforeMs: number): Promise<TrimResult> {
+    const pause = Promise.withResolvers<void>();
+    this.#pause = pause.promise;
     let seriesRemoved = 0;
     let hostsRemoved = 0;
-    await this.#journal.append((batch) => {
-      const removed = this.catalogue.trim(beforeMs);
-      for (const [hostId, keys] of removed.series) {
-        seriesRemoved += keys.length;
-        for (const key of keys) batch.delete(catalogueKey(hostId, key));
-        putHosts(batch, [this.catalogue.host(hostId)]);
-      }
-      hostsRemoved = removed.hosts.length;
-      for (const hostId of removed.hosts) {
-        batch.delete(hostKey(space.latest, hostId));
-        batch.delete(hostKey(space.metadata, hostId));
-        this.#hosts.delete(hostId);
-        this.#dirty.delete(hostId);
-      }
-      // A gap that the next open would look at needs its record still.
-      const isPast = (lost: LostBatches): boolean =>
-        lost.endMs < beforeMs && lost.lastSequence < this.#journal.baseline;
-      for (const lost of this.#lost) {
-        if (isPast(lost)) batch.delete(numberKey(space.damage, lost.firstSequence));
-      }
-      this.#lost = this.#lost.filter((lost) => !isPast(lost));
-    });
+    let committed: Promise<void>;
+    try {
+      await this.journal.flush();
+      committed = this.#batches.append((batch) => {
+        const removed = this.catalogue.trim(beforeMs);
+        for (const [hostId, keys] of removed.series) {
+          seriesRemoved += keys.length;
+          for (const key of keys) batch.delete(catalogueKey(hostId, key));
+          const host = this.catalogue.host(hostId);
+          if (host !== undefined) batch.put(hostKey(space.latest, hostId), encodeHostState(host));
+        }
+        hostsRemoved = removed.hosts.length;
+        for (const hostId of removed.hosts) {
+          batch.delete(hostKey(space.latest, hostId));
+          batch.delete(hostKey(space.metadata, hostId));
+          this.#hosts.delete(hostId);
+        }
+        this.#trimLosses(beforeMs, batch);
+      });
+    } finally {
+      this.#pause = undefined;
+      pause.resolve();
+    }
+    await committed;
     return { beforeMs, hostsRemoved, seriesRemoved };
   }
 
-  /** Writes the last values of hosts that have changed, so that opening need not read what was written before. */
-  checkpoint(): Promise<void> {
-    return this.#exclusively(() => this.#writeCheckpoint());
+  #trimLosses(beforeMs: number, batch: Batch): void {
+    // A gap that the next open would look at needs its record still.
+    const isPast = (loss: Loss): boolean => {
+      const isSeen =
+        loss.of === "journal"
+          ? loss.lastSequence > this.#settler.settledSequence
+          : loss.lastSequence >= this.#batches.baseline;
+      return loss.endMs < beforeMs && !isSeen;
+    };
+    for (const loss of this.#losses) if (isPast(loss)) batch.delete(lossKey(loss));
+    this.#losses = this.#losses.filter((loss) => !isPast(loss));
   }
 
-  #checkpointWhenDue(): void {
-    const written = this.#journal.committedBytes - this.#checkpointedBytes;
-    if (written < this.#deps.options.checkpointBytes || this.#checkpointDue !== undefined) return;
-    // A checkpoint that fails has failed the journal, which tells of it; the next open reads further back.
-    this.#checkpointDue = this.checkpoint()
-      .catch(() => {})
-      .finally(() => {
-        this.#checkpointDue = undefined;
-      });
+  /** Packs what has ended; see `MetricStore.pack`. */
+  async pack(closedBeforeMs: number): Promise<PackResult> {
+    await this.#settleAll(
+      (generation) =>
+        generation.minBlockEndMs <= closedBeforeMs &&
+        (generation.maxBlockEndMs <= closedBeforeMs || this.#isOld),
+    );
+    return this.#packer.pack(closedBeforeMs);
   }
 
-  async #writeCheckpoint(): Promise<void> {
-    const covered = this.#journal.seal();
-    const committedBytes = this.#journal.committedBytes;
-    this.#checkpointedBytes = committedBytes;
-    const dirty = [...this.#dirty];
-    this.#dirty = new Set();
-    for (const hostId of dirty) {
-      const host = this.#hosts.get(hostId);
-      if (host !== undefined) host.isDirty = false;
-    }
-    for (let i = 0; i < dirty.length; i += hostsPerBatch) {
-      const hosts = dirty.slice(i, i + hostsPerBatch).map((hostId) => this.catalogue.host(hostId));
-      await this.#journal.append((batch) => putHosts(batch, hosts));
-    }
-    this.#addMilestone({ sequence: covered, committedBytes });
-    const baseline = this.#nextBaseline();
-    const checkpoint = { covered, baseline };
-    await this.#journal.append((batch) => batch.put(singleKey(space.position), jsonPayload(checkpoint)));
-    this.#journal.baseline = baseline;
-    this.#checkpoint = checkpoint;
-    this.#checkpointSequence = this.#journal.durableSequence;
-    try {
-      await this.#highWater.sync();
-    } catch (cause) {
-      throw failureOf(cause, this.database.directory);
-    }
-    await this.database.clear({ gte: singleKey(space.sequence), lt: numberKey(space.sequence, baseline) });
-  }
-
-  /** Milestones are kept at some distance, so that there are few of them however often checkpoints are made. */
-  #addMilestone(milestone: Milestone): void {
-    const distance = milestone.committedBytes - (this.#milestones.at(-1)?.committedBytes ?? 0);
-    if (distance >= this.#deps.options.writeBufferBytes / 16) this.#milestones.push(milestone);
-  }
-
-  /**
-   * Sequence records are kept while LevelDB's log can still lose their batches: until four write buffers have been
-   * written after them, of which the log holds two at most.
-   */
-  #nextBaseline(): number {
-    const safeBytes = this.#journal.committedBytes - 4 * this.#deps.options.writeBufferBytes;
-    const safe = this.#milestones.filter((milestone) => milestone.committedBytes <= safeBytes);
-    this.#milestones = this.#milestones.slice(Math.max(safe.length - 1, 0));
-    return Math.max(this.#checkpoint.baseline, (safe.at(-1)?.sequence ?? 0) + 1);
+  /** Makes chunks of what is closed, and then of the active generation when that is wanted. */
+  async #settleAll(wantsActive: (generation: Generation) => boolean): Promise<void> {
+    const { head } = this.journal;
+    await this.#settler.settleClosed();
+    if (head.active.count === 0 || !wantsActive(head.active)) return;
+    while (head.closed !== undefined) await this.#settler.settleClosed();
+    this.#roll();
+    await this.#settler.settleClosed();
   }
 
   #exclusively<T>(task: () => Promise<T>): Promise<T> {
@@ -289,38 +453,28 @@ export class Contents {
     return run;
   }
 
-  /** Finishes what was begun and leaves the directory so that opening it is quick. The database is still open then. */
-  async finish(): Promise<void> {
-    try {
-      if (this.#journal.durableSequence !== this.#checkpointSequence) await this.checkpoint();
-    } finally {
-      await this.abandon();
-    }
-  }
-
-  /** Takes nothing more and waits for what is under way, whatever becomes of it. */
-  async abandon(): Promise<void> {
+  /**
+   * Takes nothing more and waits for what is under way, whatever becomes of it. The journal stays as it is: reading it
+   * takes less time at the next open than chunks would take now. The database is still open then.
+   */
+  async close(): Promise<void> {
+    this.#end.abort();
+    await this.#settler.stop();
     await this.#maintenance;
-    this.#journal.end();
-    await this.#journal.idle();
+    this.journal.end();
+    this.#batches.end();
+    await this.journal.idle();
+    await this.#batches.idle();
     await this.#highWater.close();
+    await Promise.allSettled(this.journal.head.generations.map(({ file }) => file));
+    await this.#files.close();
   }
 }
 
-/** Complaints of reads that are kept; the rest is alike. */
-const complaintsLimit = 100;
-
-function newHost(hostId: string): WriterHost {
-  return {
-    keys: new FragmentKeys(hostId),
-    isDirty: false,
-    sequence: 0,
-    range: { hostId, minMs: 0, maxMs: 0 },
-  };
+function rejected(error: unknown): WriteFate {
+  return { status: "rejected", reason: error instanceof Error ? error.message : String(error) };
 }
 
-function putHosts(batch: Batch, hosts: readonly (HostState | undefined)[]): void {
-  for (const host of hosts) {
-    if (host !== undefined) batch.put(hostKey(space.latest, host.hostId), encodeHostState(host));
-  }
+function lossKey({ of, firstSequence }: Loss): Uint8Array {
+  return numberKey(of === "journal" ? space.journalDamage : space.damage, firstSequence);
 }

@@ -1,11 +1,13 @@
 import {
   type Catalogue,
+  compareSamples,
   decodeSamples,
   encodeSamples,
   type HostState,
   type Kind,
   type LatestSample,
   type Series,
+  type SeriesColumn,
   seriesKey,
 } from "@mon/store";
 import { getInteger, hostKey, putInteger, space, viewOf } from "./key.ts";
@@ -47,7 +49,8 @@ export function restoreHostState(catalogue: Catalogue, hostId: string, payload: 
   for (let position = 12; position < payload.length; ) {
     const timestampMs = getInteger(view, position);
     const end = position + 12 + view.getUint32(position + 8);
-    const bytes = payload.subarray(position + 12, end);
+    // The record may be a view of a larger one.
+    const bytes = payload.slice(position + 12, end);
     if (shapesLeft-- > 0) catalogue.addShape(host, timestampMs, bytes);
     else for (const sample of decodeSamples(bytes)) settle(host, { ...sample, timestampMs });
     position = end;
@@ -56,6 +59,24 @@ export function restoreHostState(catalogue: Catalogue, hostId: string, payload: 
 
 function settle(host: HostState, sample: LatestSample): void {
   host.settled.set(seriesKey(sample), sample);
+}
+
+/** Moves a series' last value forward to that of a column. */
+export function noteLastValues(host: HostState, { series, timestampsMs, values, flags }: SeriesColumn): void {
+  const index = timestampsMs.length - 1;
+  if (index < 0) return;
+  const timestampMs = timestampsMs[index]!;
+  host.lastSeenMs = Math.max(host.lastSeenMs, timestampMs);
+  const value = values[index]!;
+  const words = new Uint32Array(values.buffer, values.byteOffset + 8 * index, 2);
+  const nan = Number.isNaN(value) ? { nan: { high: words[1]!, low: words[0]! } } : {};
+  const sample = { ...series, value, ...nan, flags: flags[index]!, timestampMs };
+  const known = host.settled.get(seriesKey(series));
+  const isNewer =
+    known === undefined ||
+    timestampMs > known.timestampMs ||
+    (timestampMs === known.timestampMs && compareSamples(sample, known) > 0);
+  if (isNewer) settle(host, sample);
 }
 
 /** The key of a series' `c` record. */

@@ -1,10 +1,16 @@
 /**
- * An embedded store of metric samples on LevelDB: the `MetricStore` of `@mon/store` in a directory of one machine, with
- * group-committed, synced, checksummed writes.
+ * An embedded store of metric samples: the `MetricStore` of `@mon/store` in a directory of one machine, with a journal
+ * of group-committed, synced, checksummed records, and chunks in LevelDB.
  *
  * @packageDocumentation
  */
 
-export { LevelStore, type LevelStoreDeps, type LevelStoreLogger } from "./level-store.ts";
+export { ChunkMaker } from "./chunk-maker.ts";
+export {
+  LevelStore,
+  type LevelStoreDeps,
+  type LevelStoreLogger,
+  type LevelStoreStats,
+} from "./level-store.ts";
 export { defaults, type LevelStoreOptions, resolveOptions } from "./options.ts";
 export { formatVersion } from "./version.ts";

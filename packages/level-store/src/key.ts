@@ -2,10 +2,13 @@
 export const space = {
   catalogue: 0x63, // c
   damage: 0x64, // d
-  fragment: 0x66, // f
+  fragment: 0x66, // f, of format 1
+  journalDamage: 0x6a, // j
+  chunk: 0x6b, // k
   latest: 0x6c, // l
   metadata: 0x6d, // m
   position: 0x70, // p
+  unpacked: 0x71, // q
   sequence: 0x73, // s
   version: 0x76, // v
 } as const;

@@ -13,6 +13,7 @@ import {
   listMetrics,
   type MetricEntry,
   type MetricStore,
+  type PackResult,
   type Partition,
   type ReadRequest,
   type SeriesSelector,
@@ -22,14 +23,15 @@ import {
   type TrimResult,
   type WriteFate,
 } from "@mon/store";
+import { ChunkMaker } from "./chunk-maker.ts";
 import { Contents } from "./contents.ts";
-import { describeLost } from "./damage.ts";
+import { describeLoss } from "./damage.ts";
 import { Database, filesOf } from "./database.ts";
 import { failureOf } from "./failure.ts";
-import { type FragmentKeys, firstKeyAfterPartition, parseFragmentKey } from "./fragment-key.ts";
-import { blockEnd, scanFragments } from "./fragment-scan.ts";
-import { endOfSpace, singleKey, space } from "./key.ts";
+import { isHostId } from "./host-blocks.ts";
 import { type LevelStoreOptions, resolveOptions } from "./options.ts";
+import { exportPartition } from "./partition-export.ts";
+import { listPartitions } from "./partition-list.ts";
 import { readColumns } from "./reader.ts";
 
 /** Told what the store does by itself; pino's loggers fit. */
@@ -42,14 +44,16 @@ export interface LevelStoreLogger {
 export interface LevelStoreDeps {
   /** Where the data is; made when only its parent is there. One process at a time may have it open. */
   readonly directory: string;
-  /** The clock, milliseconds since the Unix epoch. It dates batches, never samples. */
+  /** The clock, milliseconds since the Unix epoch. It dates what is written, never samples. */
   readonly now: () => number;
   readonly logger?: LevelStoreLogger;
   /**
-   * Waits before the directory is reopened after a failure; rejects when the signal aborts. By default a timer that
+   * Waits before the directory is reopened, or chunks are made, after a failure; rejects when the signal aborts. By default a timer that
    * does not keep the process alive.
    */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** The thread that makes chunks, for stores that share one; by default one of its own, which ends with the store. */
+  readonly maker?: ChunkMaker;
   readonly options?: LevelStoreOptions;
 }
 
@@ -63,6 +67,8 @@ interface Outage {
   reason: string;
   /** How long until the next attempt; writers come back then. */
   retryDelayMs: number;
+  /** The last record of the journal that was acknowledged, when the journal failed. */
+  acknowledged: number | undefined;
   readonly end: AbortController;
   readonly recovery: Promise<void>;
 }
@@ -76,18 +82,28 @@ const importFragments = 500;
 /** How long the size of the directory is remembered. */
 const sizeAgeMsMax = 10_000;
 
+/** How a level store is. */
+export interface LevelStoreStats extends StoreStats {
+  /** Bytes of reports in memory, that are in the journal and not in chunks. */
+  readonly headBytes: number;
+  /** Parts that they are in: 1, or more while chunks are made. */
+  readonly generations: number;
+}
+
 /**
- * A {@link MetricStore} in a LevelDB directory, for one machine: group-committed, synced writes; checksums on every
- * record; a sequence number on every batch, so that what LevelDB drops without a word is noticed (R12).
+ * A {@link MetricStore} in a directory, for one machine: what is written goes to a journal, in group-committed, synced
+ * records, and from there to chunks in LevelDB. Everything has a checksum and a sequence number, so that what is lost or
+ * damaged is noticed (R12).
  *
  * When the disk fails or is full, writes are answered `retry`, reads go on, and the directory is reopened with back-off
- * until a batch can be written again.
+ * until it can be written again.
  */
 export class LevelStore implements MetricStore {
   readonly kind = "level";
   readonly durability = "fsync";
   readonly #deps: LevelStoreDeps;
   readonly #options: Required<LevelStoreOptions>;
+  readonly #maker: ChunkMaker;
   #state: State = "new";
   #opening: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -101,6 +117,7 @@ export class LevelStore implements MetricStore {
   constructor(deps: LevelStoreDeps) {
     this.#deps = deps;
     this.#options = resolveOptions(deps.options);
+    this.#maker = deps.maker ?? new ChunkMaker();
   }
 
   /** Names the content of the directory: one that comes back empty has another. */
@@ -132,18 +149,24 @@ export class LevelStore implements MetricStore {
       throw error;
     }
     this.#state = "open";
-    // When the disk takes nothing the journal has told of it, and the store is open for reading.
+    // When the disk takes nothing an outage has begun, and the store is open for reading.
     await this.#contents.begin().catch(() => {});
   }
 
   async #load(): Promise<Contents> {
-    const { directory, now, logger } = this.#deps;
+    const { directory, now, logger, wait = waitWithTimer } = this.#deps;
     const database = await Database.open(directory, this.#options);
     try {
       const contents: Contents = await Contents.load({
         database,
         options: this.#options,
         now,
+        wait,
+        maker: this.#maker,
+        acknowledged: this.#outage?.acknowledged,
+        onSettleRetry: (error) => {
+          logger?.warn({ directory, error }, "the journal could not be made into chunks; it stays as it is");
+        },
         onFailure: (failure) => {
           if (this.#contents !== undefined && this.#contents.database === database)
             this.#beginOutage(failure);
@@ -173,22 +196,13 @@ export class LevelStore implements MetricStore {
     this.#state = "closing";
     this.#outage?.end.abort();
     await this.#outage?.recovery;
-    const isSound = this.#outage === undefined;
     const contents = this.#contents;
     this.#contents = undefined;
     this.#outage = undefined;
-    if (contents !== undefined) await this.#release(contents, isSound);
+    await contents?.close();
+    await contents?.database.close();
+    if (this.#deps.maker === undefined) await this.#maker.close();
     this.#state = "closed";
-  }
-
-  async #release(contents: Contents, isSound: boolean): Promise<void> {
-    try {
-      await (isSound ? contents.finish() : contents.abandon());
-    } catch (error) {
-      // All that was acknowledged is durable; without this last checkpoint the next open reads further back.
-      this.#deps.logger?.warn({ directory: this.#deps.directory, error }, "the last checkpoint failed");
-    }
-    await contents.database.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -196,16 +210,17 @@ export class LevelStore implements MetricStore {
   }
 
   async write(fragments: readonly Fragment[]): Promise<readonly WriteFate[]> {
+    return this.#write(fragments, true);
+  }
+
+  async #write(fragments: readonly Fragment[], isLimited: boolean): Promise<readonly WriteFate[]> {
     this.#assertOpen();
     if (fragments.length === 0) return [];
     const contents = this.#contents;
     if (this.#outage !== undefined || contents === undefined) {
       return fragments.map(() => this.#retry(this.#outage?.reason ?? "the directory is being opened"));
     }
-    if (contents.queuedBytes > this.#options.maxQueuedBytes) {
-      return fragments.map(() => this.#retry(`${contents.queuedBytes} bytes wait to be written already`));
-    }
-    return contents.write(fragments, (reason) => this.#retry(reason));
+    return contents.write(fragments, isLimited, (reason) => this.#retry(reason));
   }
 
   #retry(reason: string): WriteFate {
@@ -224,16 +239,16 @@ export class LevelStore implements MetricStore {
   async *read(request: ReadRequest): AsyncGenerator<ColumnSlice> {
     const contents = this.#readable();
     request.signal?.throwIfAborted();
-    const keys = keysOf(contents, request.hostId);
-    if (keys === undefined) return;
+    if (!isHostId(request.hostId)) return;
     const deps = {
       database: contents.database,
-      lost: contents.lost,
+      head: contents.journal.head,
+      losses: contents.losses,
       maxSliceSamples: this.#options.maxSliceSamples,
       complain: (complaint: string): void => contents.complain(complaint),
     };
     try {
-      for await (const slice of readColumns(deps, keys, request)) {
+      for await (const slice of readColumns(deps, request)) {
         this.#conflicts += slice.conflicts;
         yield slice;
       }
@@ -270,29 +285,40 @@ export class LevelStore implements MetricStore {
     return this.#writable().trim(beforeMs);
   }
 
-  async *partitions(): AsyncGenerator<Partition> {
-    const { database } = this.#readable();
-    const range = { gte: singleKey(space.fragment), lt: endOfSpace(space.fragment) };
-    for await (const key of database.hop(range, firstKeyAfterPartition)) {
-      const parsed = parseFragmentKey(key);
-      if (parsed !== undefined) yield { hostId: parsed.hostId, blockStartMs: parsed.blockStartMs };
+  /**
+   * Merges the chunks of each closed block into one, in the background thread. Reports that are still in the journal are
+   * made into chunks first when all of them have ended, or have been there for `generationAgeMs`.
+   *
+   * @throws {StoreError} STORE_UNAVAILABLE; what was packed by then stays packed
+   */
+  async pack(closedBeforeMs: number): Promise<PackResult> {
+    const contents = this.#writable();
+    try {
+      return await contents.pack(closedBeforeMs);
+    } catch (error) {
+      throw this.#readFailure(error);
     }
   }
 
+  async *partitions(): AsyncGenerator<Partition> {
+    const { database, journal } = this.#readable();
+    yield* listPartitions(database, [...journal.head.generations]);
+  }
+
   /** @throws {StoreError} STORE_CORRUPT after all readable fragments, when some are not */
-  async *exportPartition({ hostId, blockStartMs }: Partition): AsyncGenerator<Fragment> {
-    const contents = this.#readable();
-    const keys = keysOf(contents, hostId);
-    if (keys === undefined) return;
-    const range = {
-      gte: keys.first(blockStartMs, blockStartMs),
-      lt: keys.first(blockStartMs, blockEnd(blockStartMs) + 1),
-    };
+  async *exportPartition(partition: Partition): AsyncGenerator<Fragment> {
+    const { database, journal } = this.#readable();
+    if (!isHostId(partition.hostId)) return;
     let damage: string | undefined;
-    const onDamage = (reason: string): void => {
-      damage ??= reason;
+    const deps = {
+      database,
+      head: journal.head,
+      maxSliceSamples: this.#options.maxSliceSamples,
+      onDamage: (reason: string): void => {
+        damage ??= reason;
+      },
     };
-    for await (const fragments of scanFragments(contents.database, range, onDamage)) yield* fragments;
+    yield* exportPartition(deps, partition);
     if (damage !== undefined)
       throw new StoreError("STORE_CORRUPT", `expected a whole partition, got: ${damage}`);
   }
@@ -315,22 +341,25 @@ export class LevelStore implements MetricStore {
   }
 
   async #writeAll(fragments: readonly Fragment[]): Promise<void> {
-    for (const fate of await this.write(fragments)) {
+    for (const fate of await this.#write(fragments, false)) {
       if (fate.status === "stored") continue;
       const code = fate.status === "retry" ? "STORE_UNAVAILABLE" : "STORE_FRAGMENT_INVALID";
       throw new StoreError(code, `expected to store a partition, got: ${fate.reason}`);
     }
   }
 
-  async stats(): Promise<StoreStats> {
+  async stats(): Promise<LevelStoreStats> {
     this.#assertOpen();
     const unavailable = this.#outage === undefined ? {} : { unavailable: this.#outage.reason };
     return {
       hosts: this.#contents?.catalogue.hosts ?? 0,
       series: this.#contents?.catalogue.series ?? 0,
+      seriesOverLimit: this.#contents?.catalogue.seriesOverLimit ?? 0,
       bytes: await this.#bytes(),
       conflicts: this.#conflicts,
       damage: this.#contents === undefined ? [] : damageOf(this.#contents),
+      headBytes: this.#contents?.journal.head.bytes ?? 0,
+      generations: this.#contents?.journal.head.generations.length ?? 0,
       ...unavailable,
     };
   }
@@ -358,6 +387,7 @@ export class LevelStore implements MetricStore {
       failure: failure.message,
       reason: failure.message,
       retryDelayMs: isLasting ? reopenDelayMsMax : reopenDelayMsMin,
+      acknowledged: undefined,
       end,
       recovery: isLasting ? Promise.resolve() : this.#recover(end.signal),
     };
@@ -388,7 +418,9 @@ export class LevelStore implements MetricStore {
       await this.#assertRoom();
       const former = this.#contents;
       if (former !== undefined) {
-        await former.abandon();
+        const { failure, durableSequence } = former.journal;
+        if (this.#outage !== undefined && failure !== undefined) this.#outage.acknowledged = durableSequence;
+        await former.close();
         this.#contents = undefined;
         await former.database.close();
       }
@@ -446,7 +478,7 @@ export class LevelStore implements MetricStore {
   }
 }
 
-/** What opening writes besides the log: a manifest, a table's index, the first batch. */
+/** What opening writes besides the log: a manifest, a table's index, the first batch and the first record. */
 const reserveBytes = 256 * 1024;
 
 function notOpen(state: State): StoreError {
@@ -454,17 +486,7 @@ function notOpen(state: State): StoreError {
 }
 
 function damageOf(contents: Contents): readonly string[] {
-  return [...contents.lost.map(describeLost), ...contents.complaints];
-}
-
-/** The keys of a host; undefined when no host can have that id. */
-function keysOf(contents: Contents, hostId: string): FragmentKeys | undefined {
-  try {
-    return contents.keysOf(hostId);
-  } catch {
-    // A RangeError: nothing is ever written under such an id.
-    return undefined;
-  }
+  return [...contents.losses.map(describeLoss), ...contents.complaints];
 }
 
 function assertBelongs(fragment: Fragment, { hostId, blockStartMs }: Partition): void {

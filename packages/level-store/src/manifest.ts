@@ -12,14 +12,9 @@ export function noInstants(): InstantRange {
 }
 
 /** Widens a range so that it holds another. */
-export function widen(range: InstantRange, other: InstantRange): void {
+export function widen(range: InstantRange, other: Readonly<InstantRange>): void {
   if (other.minMs < range.minMs) range.minMs = other.minMs;
   if (other.maxMs > range.maxMs) range.maxMs = other.maxMs;
-}
-
-/** The instants that a batch wrote for one host. */
-export interface HostRange extends InstantRange {
-  readonly hostId: string;
 }
 
 /** What a sequence record says of its batch. */
@@ -28,80 +23,60 @@ export interface Manifest {
   readonly wallMs: number;
   /** The least sequence whose record is kept. */
   readonly baseline: number;
-  /** Instants of this batch and of at least the {@link recentBatches} before it. */
+  /** Instants of this batch. */
+  readonly own: Readonly<InstantRange>;
+  /** Instants of this batch and of at least the {@link recentCommits} before it. */
   readonly recent: Readonly<InstantRange>;
-  readonly fragments: number;
-  readonly hosts: readonly Readonly<HostRange>[];
 }
 
-const headBytes = 40;
+const manifestBytes = 48;
 
-/** Encodes a manifest; host ids are ASCII of at most 255 bytes. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
-  let size = headBytes;
-  for (const { hostId } of manifest.hosts) size += 17 + hostId.length;
-  const bytes = new Uint8Array(size);
+  const bytes = new Uint8Array(manifestBytes);
   const view = viewOf(bytes);
   putInteger(view, 0, manifest.wallMs);
   putInteger(view, 8, manifest.baseline);
   putInteger(view, 16, manifest.recent.minMs);
   putInteger(view, 24, manifest.recent.maxMs);
-  view.setUint32(32, manifest.fragments);
-  view.setUint32(36, manifest.hosts.length);
-  let position = headBytes;
-  for (const { hostId, minMs, maxMs } of manifest.hosts) {
-    bytes[position++] = hostId.length;
-    for (let i = 0; i < hostId.length; i++) bytes[position++] = hostId.charCodeAt(i);
-    putInteger(view, position, minMs);
-    putInteger(view, position + 8, maxMs);
-    position += 16;
-  }
+  putInteger(view, 32, manifest.own.minMs);
+  putInteger(view, 40, manifest.own.maxMs);
   return bytes;
 }
 
-/** Decodes what {@link encodeManifest} made. */
+/** Decodes what {@link encodeManifest} made, now or in format 1. */
 export function decodeManifest(bytes: Uint8Array): Manifest {
   const view = viewOf(bytes);
-  const hosts: HostRange[] = [];
-  let position = headBytes;
-  for (let left = view.getUint32(36); left > 0; left--) {
-    const idEnd = position + 1 + bytes[position]!;
-    hosts.push({
-      hostId: String.fromCharCode(...bytes.subarray(position + 1, idEnd)),
-      minMs: getInteger(view, idEnd),
-      maxMs: getInteger(view, idEnd + 8),
-    });
-    position = idEnd + 16;
-  }
+  const recent = { minMs: getInteger(view, 16), maxMs: getInteger(view, 24) };
+  // Format 1 had hosts there, in 40 bytes or in 58 and more.
+  const isOfFormat1 = bytes.length !== manifestBytes;
   return {
     wallMs: getInteger(view, 0),
     baseline: getInteger(view, 8),
-    recent: { minMs: getInteger(view, 16), maxMs: getInteger(view, 24) },
-    fragments: view.getUint32(32),
-    hosts,
+    own: isOfFormat1 ? recent : { minMs: getInteger(view, 32), maxMs: getInteger(view, 40) },
+    recent,
   };
 }
 
-/** How many batches before it a manifest's `recent` covers at least. */
-export const recentBatches = 512;
+/** How many commits before it a commit's `recent` covers at least. */
+export const recentCommits = 512;
 
 /**
- * The instants written by the last batches. Each manifest repeats them, so that when a batch is lost the next one
- * still tells which stretch of time it may have held.
+ * The instants written by the last commits. Each commit repeats them, so that when one is lost the next still tells
+ * which stretch of time it may have held.
  */
 export class RecentInstants {
-  #batches = 0;
+  #commits = 0;
   #previous = noInstants();
   #current = noInstants();
 
-  /** Adds a batch and gives the range of it and of those before. */
-  add(batch: InstantRange): InstantRange {
-    if (this.#batches++ === recentBatches) {
-      this.#batches = 1;
+  /** Adds a commit and gives the range of it and of those before. */
+  add(instants: Readonly<InstantRange>): InstantRange {
+    if (this.#commits++ === recentCommits) {
+      this.#commits = 1;
       this.#previous = this.#current;
       this.#current = noInstants();
     }
-    widen(this.#current, batch);
+    widen(this.#current, instants);
     const range = { ...this.#previous };
     widen(range, this.#current);
     return range;

@@ -1,17 +1,26 @@
 /** How a level store behaves. All sizes in bytes. */
 export interface LevelStoreOptions {
   /**
-   * Data written since the last checkpoint that makes the next one due, 32 MiB. Opening after a crash reads at most
-   * about so much again. Low values write the last values of every host over and over.
+   * Reports in memory and in the journal before they become chunks, 32 MiB; up to twice as much while that is done. It is
+   * also what opening reads. Low values make many small chunks.
    */
-  readonly checkpointBytes?: number;
-  /** A batch that has reached this takes no further writes, 1 MiB. It is also the grain in which the log is synced. */
+  readonly generationBytes?: number;
+  /**
+   * How long reports stay in the journal when few come, 1,800,000 ms; looked at when something is written or packed. Low
+   * values make many small chunks, high ones put off packing.
+   */
+  readonly generationAgeMs?: number;
+  /** A record of the journal, or a batch of LevelDB, that has reached this takes nothing more, 1 MiB. */
   readonly maxBatchBytes?: number;
   /**
-   * Data that may wait to be written, 16 MiB; a write beyond it is answered `retry` and nothing of it is taken. Too low,
-   * and writers are refused while a slow disk syncs once.
+   * Reports that may wait to be written, 16 MiB; a write beyond it is answered `retry` and nothing of it is taken. Too
+   * low, and writers are refused while a slow disk syncs once.
    */
   readonly maxQueuedBytes?: number;
+  /**
+   * Series that a host may have before new ones are refused, 50,000. It bounds what one host can take of memory.
+   */
+  readonly maxSeriesPerHost?: number;
   /** Samples in one slice of a read, 200,000; a slice may exceed it by the samples of one instant. */
   readonly maxSliceSamples?: number;
   /** LevelDB's log and memory table, 16 MiB; up to two of them are in memory, and opening replays one. */
@@ -32,9 +41,11 @@ const MiB = 1024 * 1024;
 
 /** What holds where an option is not given. */
 export const defaults: Readonly<Required<LevelStoreOptions>> = Object.freeze({
-  checkpointBytes: 32 * MiB,
+  generationBytes: 32 * MiB,
+  generationAgeMs: 1_800_000,
   maxBatchBytes: MiB,
   maxQueuedBytes: 16 * MiB,
+  maxSeriesPerHost: 50_000,
   maxSliceSamples: 200_000,
   writeBufferBytes: 16 * MiB,
   cacheBytes: 16 * MiB,
@@ -45,9 +56,11 @@ export const defaults: Readonly<Required<LevelStoreOptions>> = Object.freeze({
 });
 
 const ranges: Readonly<Record<Exclude<keyof LevelStoreOptions, "compression">, readonly [number, number]>> = {
-  checkpointBytes: [1, 1024 * MiB],
+  generationBytes: [1, 256 * MiB],
+  generationAgeMs: [1, 86_400_000],
   maxBatchBytes: [1, 64 * MiB],
   maxQueuedBytes: [1, 1024 * MiB],
+  maxSeriesPerHost: [1, 10_000_000],
   maxSliceSamples: [1, 10_000_000],
   writeBufferBytes: [64 * 1024, 32 * MiB],
   cacheBytes: [0, 1024 * MiB],

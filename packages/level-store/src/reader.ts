@@ -1,14 +1,17 @@
-import { ColumnBuilder, type ColumnSlice, type ReadRequest } from "@mon/store";
+import type { ColumnSlice, ReadRequest } from "@mon/store";
+import { type BlockReadOptions, readBlock } from "./block-reader.ts";
 import { BlockWalk } from "./block-walk.ts";
-import { describeLost, type LostBatches, touches } from "./damage.ts";
+import { describeLoss, type Loss, touches } from "./damage.ts";
 import type { Database } from "./database.ts";
-import type { FragmentKeys } from "./fragment-key.ts";
-import { blockEnd, scanFragments } from "./fragment-scan.ts";
+import type { Head } from "./head.ts";
+import { blockEnd, HostBlocks } from "./host-blocks.ts";
+import { chunksOf } from "./stored-chunk.ts";
 
 /** What a read needs. */
 export interface ReadDeps {
   readonly database: Database;
-  readonly lost: readonly LostBatches[];
+  readonly head: Head;
+  readonly losses: readonly Loss[];
   readonly maxSliceSamples: number;
   /** Told of what cannot be read. */
   readonly complain: (complaint: string) => void;
@@ -18,68 +21,64 @@ export interface ReadDeps {
 const missingLimit = 20;
 
 /**
- * Reads the columns of one host from one snapshot (R15): a slice for each block that has data, several when a block has
- * more samples than a slice may. What cannot be read is named in the slice where it would have been.
+ * Reads the columns of one host from one snapshot (R15), and what is in memory of it at the same moment: a slice for
+ * each block that has data, several when a block has more samples than a slice may. What cannot be read is named in the
+ * slice where it would have been.
  */
-export async function* readColumns(
-  { database, lost, maxSliceSamples, complain }: ReadDeps,
-  keys: FragmentKeys,
-  request: ReadRequest,
-): AsyncGenerator<ColumnSlice> {
+export async function* readColumns(deps: ReadDeps, request: ReadRequest): AsyncGenerator<ColumnSlice> {
+  const { database, losses, maxSliceSamples, complain } = deps;
+  const { hostId, signal } = request;
   const snapshot = database.snapshot();
-  const walk = new BlockWalk(database, keys, snapshot, request.startMs, request.endMs);
-  const builder = new ColumnBuilder(request.wants ?? (() => true));
-  let sliceStartMs = walk.startMs;
-  let missing: string[] = [];
-  const onDamage = (reason: string): void => {
-    missing.push(reason);
-    complain(reason);
-  };
-  const take = (endMs: number): ColumnSlice => {
-    for (const batches of lost) {
-      if (touches(batches, sliceStartMs, endMs)) missing.push(describeLost(batches));
-    }
-    const slice = {
-      startMs: sliceStartMs,
-      endMs,
-      columns: builder.take(),
-      conflicts: builder.conflicts,
-      missing: bounded(missing),
-    };
-    builder.conflicts = 0;
-    builder.samples = 0;
-    missing = [];
-    sliceStartMs = endMs + 1;
-    return slice;
-  };
+  // In the turn of the snapshot: a generation leaves the head only after its chunks have come.
+  const head = deps.head.fragmentsOf(hostId, request.startMs, request.endMs);
   try {
+    const blocks = new HostBlocks(hostId);
+    const walkDeps = { database, snapshot, blocks, headMs: head.timestampsMs };
+    const walk = new BlockWalk(walkDeps, request.startMs, request.endMs);
+    let sliceStartMs = walk.startMs;
+    let missing: string[] = [];
+    const onDamage = (reason: string): void => {
+      missing.push(reason);
+      complain(reason);
+    };
+    const options: BlockReadOptions = {
+      wants: request.wants ?? (() => true),
+      maxSliceSamples,
+      signal,
+      onDamage,
+    };
+    const sliceTo = (endMs: number, columns: ColumnSlice["columns"], conflicts: number): ColumnSlice => {
+      for (const loss of losses) if (touches(loss, sliceStartMs, endMs)) missing.push(describeLoss(loss));
+      const slice = { startMs: sliceStartMs, endMs, columns, conflicts, missing: bounded(missing) };
+      missing = [];
+      sliceStartMs = endMs + 1;
+      return slice;
+    };
     let blockStartMs = walk.first();
     while (blockStartMs !== undefined) {
-      let timestampMs = Number.NEGATIVE_INFINITY;
-      for await (const fragments of scanFragments(database, walk.keysOf(blockStartMs), onDamage, snapshot)) {
-        request.signal?.throwIfAborted();
-        for (const fragment of fragments) {
-          if (builder.samples >= maxSliceSamples && fragment.timestampMs > timestampMs)
-            yield take(timestampMs);
-          timestampMs = fragment.timestampMs;
-          builder.add(timestampMs, fragment.bytes);
-        }
+      signal?.throwIfAborted();
+      const stored = await chunksOf(database, { hostId, blockStartMs }, onDamage, snapshot);
+      const source = { chunks: stored.map(({ chunk }) => chunk), head };
+      const range = { startMs: sliceStartMs, endMs: Math.min(blockEnd(blockStartMs), walk.endMs) };
+      let wasEmpty = true;
+      for await (const { endMs, columns, conflicts } of readBlock(source, range, options)) {
+        signal?.throwIfAborted();
+        if (columns.length > 0) wasEmpty = false;
+        else if (endMs < range.endMs) continue;
+        const slice = sliceTo(endMs, columns, conflicts);
+        if (slice.columns.length > 0 || slice.missing.length > 0) yield slice;
       }
-      request.signal?.throwIfAborted();
-      const wasEmpty = timestampMs === Number.NEGATIVE_INFINITY;
-      const end = Math.min(blockEnd(blockStartMs), walk.endMs);
-      const slice = take(end);
-      if (slice.columns.length > 0 || slice.missing.length > 0) yield slice;
-      const step = await walk.after(blockStartMs, wasEmpty);
+      const step = await walk.after(blockStartMs, wasEmpty && stored.length === 0);
       if (step.unreadable !== undefined) onDamage(step.unreadable);
       const skippedEnd = Math.min((step.blockStartMs ?? Number.POSITIVE_INFINITY) - 1, walk.endMs);
       if (skippedEnd >= sliceStartMs) {
-        const skipped = take(skippedEnd);
+        const skipped = sliceTo(skippedEnd, [], 0);
         if (skipped.missing.length > 0) yield skipped;
       }
       blockStartMs = step.blockStartMs;
     }
   } finally {
+    head.release();
     await snapshot.close();
   }
 }

@@ -1,95 +1,123 @@
-import { blockMs, Catalogue, type Fragment, type Series, StoreError } from "@mon/store";
-import { BlockWalk } from "./block-walk.ts";
-import type { LostBatches } from "./damage.ts";
+import { Catalogue, StoreError } from "@mon/store";
+import type { BatchPosition } from "./batch-log.ts";
+import type { Loss } from "./damage.ts";
 import type { Database } from "./database.ts";
-import { FragmentKeys } from "./fragment-key.ts";
-import { scanFragments } from "./fragment-scan.ts";
-import { readHighWater } from "./high-water.ts";
-import { restoreHostState, restoreSeries } from "./host-record.ts";
+import type { Generation } from "./generation.ts";
+import { type HighWater, readHighWater } from "./high-water.ts";
+import { noteLastValues, restoreHostState, restoreSeries } from "./host-record.ts";
 import type { JournalPosition } from "./journal.ts";
+import type { JournalFiles } from "./journal-files.ts";
+import { type JournalScan, scanJournal } from "./journal-scan.ts";
 import { endOfSpace, hostOfKey, singleKey, space } from "./key.ts";
-import type { HostRange } from "./manifest.ts";
+import { type Position, positionKey, positionOf, startPosition } from "./position.ts";
 import { jsonOfPayload, unseal } from "./record.ts";
+import { recoverGeneration } from "./recovered-generation.ts";
 import { scanSequences } from "./sequence-scan.ts";
+import type { SlabPool } from "./slab.ts";
+import { scanChunks } from "./stored-chunk.ts";
 import { decodeVersion, newVersion, type Version, versionKey } from "./version.ts";
-
-/** Where the last checkpoint stands: the payload of the `p` record. */
-export interface Checkpoint {
-  /** Everything up to this sequence is in the host records. */
-  readonly covered: number;
-  /** The least sequence whose record is kept. */
-  readonly baseline: number;
-}
+import { WriterHost } from "./writer-host.ts";
 
 /** What a directory held when it was opened. */
 export interface Recovered {
   readonly version: Version;
   /** Whether the version is yet to be written. */
   readonly isNew: boolean;
-  readonly position: JournalPosition;
-  readonly checkpoint: Checkpoint;
+  readonly batches: BatchPosition;
+  readonly journal: JournalPosition;
+  readonly lastOrdinal: number;
+  readonly highWater: HighWater;
+  /** All records of the journal up to this sequence are in chunks. */
+  readonly settledSequence: number;
+  /** By sequence; what is in the journal and not in chunks. */
+  readonly generations: readonly Generation[];
+  readonly hosts: Map<string, WriterHost>;
   readonly catalogue: Catalogue;
-  /** Hosts whose state goes beyond their records. */
-  readonly dirty: ReadonlySet<string>;
-  /** Series that are in fragments but not in the records. */
-  readonly unrecorded: readonly { readonly hostId: string; readonly series: Series }[];
-  /** Batches known to be lost: those on record, and those found now. */
-  readonly onRecord: readonly LostBatches[];
-  readonly found: readonly LostBatches[];
+  /** What is known to be lost: what is on record, and what was found now. */
+  readonly onRecord: readonly Loss[];
+  readonly found: readonly Loss[];
   /** What else cannot be read, for people. */
   readonly complaints: readonly string[];
+}
+
+/** What recovery needs. */
+export interface RecoveryDeps {
+  readonly database: Database;
+  readonly files: JournalFiles;
+  readonly slabs: SlabPool;
+  readonly nowMs: number;
+  readonly maxSeriesPerHost: number;
+  /** The last record of the journal that was acknowledged, when the journal was given up. */
+  readonly acknowledged: number | undefined;
 }
 
 /** Complaints that are kept; the rest is alike. */
 const complaintsLimit = 100;
 
 /**
- * Reads back what a directory holds: checks that all batches are there, loads the catalogue as of the last checkpoint,
- * and observes again what was written after it. When anything is damaged the catalogue is made anew from all fragments.
+ * Reads back what a directory holds: checks that all batches of LevelDB and all records of the journal are there, loads
+ * the catalogue as of the last settling, and observes again what the journal has after it. When anything of LevelDB is
+ * damaged the catalogue is completed from all chunks.
  *
  * @throws {StoreError} STORE_VERSION_UNKNOWN, STORE_UNAVAILABLE
  */
-export async function recover(database: Database, nowMs: number): Promise<Recovered> {
-  const recovery = new Recovery(database);
-  return recovery.run(nowMs);
+export async function recover(deps: RecoveryDeps): Promise<Recovered> {
+  const recovery = new Recovery(deps);
+  return recovery.run();
 }
 
 class Recovery {
+  readonly #deps: RecoveryDeps;
   readonly #database: Database;
-  readonly #catalogue = new Catalogue();
-  readonly #dirty = new Set<string>();
-  readonly #unrecorded: { hostId: string; series: Series }[] = [];
+  readonly #catalogue: Catalogue;
+  readonly #hosts = new Map<string, WriterHost>();
   readonly #complaints: string[] = [];
 
-  constructor(database: Database) {
-    this.#database = database;
+  constructor(deps: RecoveryDeps) {
+    this.#deps = deps;
+    this.#database = deps.database;
+    this.#catalogue = new Catalogue({ maxSeriesPerHost: deps.maxSeriesPerHost });
   }
 
-  async run(nowMs: number): Promise<Recovered> {
+  async run(): Promise<Recovered> {
+    const { nowMs, files, acknowledged } = this.#deps;
     const { version, isNew } = await this.#version();
-    const checkpoint = await this.#checkpoint();
-    const onRecord = await this.#damage();
+    const position = await this.#position();
+    const lostBatches = await this.#losses(space.damage);
+    const lostRecords = await this.#losses(space.journalDamage);
     const highWater = await readHighWater(this.#database.directory);
-    const sequences = await scanSequences(this.#database, { ...checkpoint, onRecord, highWater, nowMs });
+    const sequences = await scanSequences(this.#database, {
+      baseline: position.baseline,
+      onRecord: lostBatches,
+      highWater: highWater.level,
+      nowMs,
+    });
+    const journal = await scanJournal(files, {
+      settled: position.settled,
+      onRecord: lostRecords,
+      highWater: highWater.journal,
+      acknowledged,
+    });
     await this.#load();
-    if (this.#isWhole(sequences.lost)) await this.#replay(sequences.uncovered);
-    if (!this.#isWhole(sequences.lost)) await this.#observeAll();
+    const isWhole = sequences.found.length === 0 && this.#complaints.length === 0;
+    if (!isWhole) await this.#completeFromChunks();
+    const generations = this.#replay(journal);
+    if (highWater.isDamaged) this.#complain("HIGHWATER does not pass its checksum");
     return {
       version,
       isNew,
-      position: sequences.position,
-      checkpoint,
+      batches: sequences.position,
+      journal: journal.position,
+      lastOrdinal: journal.lastOrdinal,
+      highWater,
+      settledSequence: position.settled,
+      generations,
+      hosts: this.#hosts,
       catalogue: this.#catalogue,
-      dirty: this.#dirty,
-      unrecorded: this.#unrecorded,
-      onRecord,
-      found: sequences.lost,
+      onRecord: [...lostBatches, ...lostRecords],
+      found: [...sequences.found, ...journal.found],
       complaints: this.#complaints,
     };
-  }
-
-  #isWhole(lost: readonly LostBatches[]): boolean {
-    return lost.length === 0 && this.#complaints.length === 0;
   }
 
   readonly #complain = (complaint: string): void => {
@@ -117,20 +145,19 @@ class Recovery {
     return { version: newVersion(), isNew: true };
   }
 
-  async #checkpoint(): Promise<Checkpoint> {
-    const key = singleKey(space.position);
-    const value = await this.#get(key);
-    if (value === undefined) return { covered: 0, baseline: 1 };
-    const payload = unseal(key, value);
-    if (payload !== undefined) return jsonOfPayload<Checkpoint>(payload);
-    this.#complain("the record of the last checkpoint does not pass its checksum");
-    return { covered: 0, baseline: 1 };
+  async #position(): Promise<Position> {
+    const value = await this.#get(positionKey);
+    if (value === undefined) return startPosition;
+    const payload = unseal(positionKey, value);
+    if (payload !== undefined) return positionOf(payload);
+    this.#complain("the record of where the store stands does not pass its checksum");
+    return startPosition;
   }
 
-  async #damage(): Promise<LostBatches[]> {
-    const lost: LostBatches[] = [];
-    for await (const [, payload] of this.#records(space.damage, "damage")) lost.push(jsonOfPayload(payload));
-    return lost;
+  async #losses(first: number): Promise<Loss[]> {
+    const losses: Loss[] = [];
+    for await (const [, payload] of this.#records(first, "damage")) losses.push(jsonOfPayload(payload));
+    return losses;
   }
 
   async #load(): Promise<void> {
@@ -158,57 +185,49 @@ class Recovery {
     }
   }
 
-  async #observeAll(): Promise<void> {
-    const range = { gte: singleKey(space.fragment), lt: endOfSpace(space.fragment) };
-    for await (const fragments of scanFragments(this.#database, range, this.#complain)) {
-      for (const fragment of fragments) this.#observe(fragment);
-    }
-  }
-
-  async #replay(ranges: readonly Readonly<HostRange>[]): Promise<void> {
-    const snapshot = this.#database.snapshot();
-    try {
-      for (const [hostId, hostRanges] of Map.groupBy(ranges, (range) => range.hostId)) {
-        const keys = new FragmentKeys(hostId);
-        for (const { minMs, maxMs } of joined(hostRanges)) {
-          const walk = new BlockWalk(this.#database, keys, snapshot, minMs, maxMs);
-          let blockStartMs = walk.first();
-          while (blockStartMs !== undefined) {
-            let wasEmpty = true;
-            const range = walk.keysOf(blockStartMs);
-            for await (const fragments of scanFragments(this.#database, range, this.#complain, snapshot)) {
-              wasEmpty = false;
-              for (const fragment of fragments) this.#observe(fragment);
-            }
-            blockStartMs = (await walk.after(blockStartMs, wasEmpty)).blockStartMs;
+  async #completeFromChunks(): Promise<void> {
+    const range = { gte: singleKey(space.chunk), lt: endOfSpace(space.chunk) };
+    for await (const chunks of scanChunks(this.#database, range, this.#complain)) {
+      for (const { partition, chunk } of chunks) {
+        const host = this.#catalogue.ensureHost(partition.hostId);
+        for (const [index, series] of chunk.series.entries()) {
+          if (this.#catalogue.addSeries(host, series)) this.#host(host.hostId).unrecorded.push(series);
+          try {
+            noteLastValues(host, chunk.column(index));
+          } catch (error) {
+            if (!(error instanceof StoreError)) throw error;
+            this.#complain(error.message);
           }
         }
       }
-    } finally {
-      await snapshot.close();
     }
   }
 
-  #observe(fragment: Fragment): void {
-    try {
-      const { host, newSeries } = this.#catalogue.observe(fragment);
-      this.#dirty.add(host.hostId);
-      for (const series of newSeries) this.#unrecorded.push({ hostId: host.hostId, series });
-    } catch (error) {
-      this.#complain(error instanceof Error ? error.message : String(error));
+  #host(hostId: string): WriterHost {
+    let host = this.#hosts.get(hostId);
+    if (host === undefined) {
+      host = new WriterHost(hostId);
+      this.#hosts.set(hostId, host);
     }
+    return host;
   }
-}
 
-/** Ranges of one host with those joined that lie within a block of each other, so that each block is read once. */
-function joined(ranges: readonly Readonly<HostRange>[]): HostRange[] {
-  const sorted = [...ranges].sort((a, b) => a.minMs - b.minMs);
-  const result: HostRange[] = [];
-  for (const range of sorted) {
-    const last = result.at(-1);
-    if (last !== undefined && range.minMs <= last.maxMs + blockMs) {
-      last.maxMs = Math.max(last.maxMs, range.maxMs);
-    } else result.push({ ...range });
+  #replay({ files }: JournalScan): Generation[] {
+    return files.map((file) =>
+      recoverGeneration(
+        file,
+        this.#deps.slabs,
+        (hostId) => this.#host(hostId),
+        (host, { hostId, timestampMs, bytes }) => {
+          try {
+            const fragment = { hostId, timestampMs, bytes, idHigh: 0, idLow: 0 };
+            host.unrecorded.push(...this.#catalogue.observe(fragment).newSeries);
+          } catch (error) {
+            // It was checked before it was written.
+            this.#complain(error instanceof Error ? error.message : String(error));
+          }
+        },
+      ),
+    );
   }
-  return result;
 }

@@ -1,34 +1,30 @@
-import { type LostBatches, lostBatches, type Neighbour } from "./damage.ts";
+import type { BatchPosition } from "./batch-log.ts";
+import { type Gap, type Loss, type Neighbour, unrecordedLosses } from "./damage.ts";
 import type { Database } from "./database.ts";
-import type { HighWater } from "./high-water.ts";
-import type { JournalPosition } from "./journal.ts";
+import type { Mark } from "./high-water.ts";
 import { endOfSpace, numberOfKey, singleKey, space } from "./key.ts";
-import { decodeManifest, type HostRange, noInstants, RecentInstants, widen } from "./manifest.ts";
+import { decodeManifest, noInstants, RecentInstants } from "./manifest.ts";
 import { unseal } from "./record.ts";
 
 /** What the sequence records of a directory say. */
 export interface SequenceScan {
-  readonly position: JournalPosition;
+  readonly position: BatchPosition;
   /** Gaps that are not yet on record. */
-  readonly lost: readonly LostBatches[];
-  /** What batches after the checkpoint wrote, in order. */
-  readonly uncovered: readonly Readonly<HostRange>[];
+  readonly found: readonly Loss[];
+}
+
+/** What was known before the scan. */
+export interface SequenceKnowledge {
+  /** As the position record has it; 1 without one. */
+  readonly baseline: number;
+  readonly onRecord: readonly Loss[];
+  readonly highWater: Mark | undefined;
+  readonly nowMs: number;
 }
 
 /** A batch as seen by the scan. */
 interface Seen extends Neighbour {
   readonly sequence: number;
-}
-
-/** What was known before the scan. */
-export interface SequenceKnowledge {
-  /** As the checkpoint has it; 1 without one. */
-  readonly baseline: number;
-  /** The last sequence that the checkpoint covers; 0 without one. */
-  readonly covered: number;
-  readonly onRecord: readonly LostBatches[];
-  readonly highWater: HighWater | undefined;
-  readonly nowMs: number;
 }
 
 /** How far numbering goes on beyond records that cannot be read, so that no number is used twice. */
@@ -37,11 +33,10 @@ const unreadableStride = 1 << 20;
 /** Checks that the batches of a directory are all there (R12). Reads every sequence record. */
 export async function scanSequences(
   database: Database,
-  { baseline: knownBaseline, covered, onRecord, highWater, nowMs }: SequenceKnowledge,
+  { baseline: knownBaseline, onRecord, highWater, nowMs }: SequenceKnowledge,
 ): Promise<SequenceScan> {
   const recent = new RecentInstants();
-  const uncovered: Readonly<HostRange>[] = [];
-  const gaps: { first: number; last: number; before: Seen | undefined; after: Neighbour }[] = [];
+  const gaps: Gap[] = [];
   let baseline = knownBaseline;
   let last: Seen | undefined;
   let unreadable = false;
@@ -60,46 +55,27 @@ export async function scanSequences(
       }
       const manifest = decodeManifest(payload);
       const expected = (last?.sequence ?? 0) + 1;
-      if (sequence > expected)
-        gaps.push({ first: expected, last: sequence - 1, before: last, after: manifest });
-      const instants = noInstants();
-      for (const host of manifest.hosts) widen(instants, host);
-      recent.add(instants);
-      if (sequence > covered) uncovered.push(...manifest.hosts);
+      if (sequence > expected) {
+        gaps.push({ firstSequence: expected, lastSequence: sequence - 1, before: last, after: manifest });
+      }
+      recent.add(manifest.own);
       baseline = Math.max(baseline, manifest.baseline);
       last = { sequence, wallMs: manifest.wallMs, recent: manifest.recent };
     }
   }
   let lastSequence = Math.max(last?.sequence ?? 0, baseline - 1);
   for (const { lastSequence: lostSequence } of onRecord) lastSequence = Math.max(lastSequence, lostSequence);
+  const gapTo = (end: number, after: Neighbour): void => {
+    gaps.push({ firstSequence: lastSequence + 1, lastSequence: end, before: last, after });
+    lastSequence = end;
+  };
   if (unreadable && gaps.length === 0) {
     // What cannot be read may be the newest, and then no later batch shows the gap.
-    const after = { wallMs: nowMs, recent: noInstants() };
-    gaps.push({ first: lastSequence + 1, last: lastSequence + unreadableStride, before: last, after });
-    lastSequence += unreadableStride;
+    gapTo(lastSequence + unreadableStride, { wallMs: nowMs, recent: noInstants() });
   }
-  if (highWater !== undefined && highWater.sequence > lastSequence) {
-    gaps.push({ first: lastSequence + 1, last: highWater.sequence, before: last, after: highWater });
-    lastSequence = highWater.sequence;
-  }
-  const lost = gaps.flatMap(({ first, last: gapEnd, before, after }) =>
-    without(Math.max(first, baseline), gapEnd, onRecord).map(([from, to]) =>
-      lostBatches(from, to, before, after),
-    ),
-  );
-  return { position: { lastSequence, baseline, recent }, lost, uncovered };
-}
-
-/** A range of sequences without those that are on record as lost. */
-function without(first: number, last: number, onRecord: readonly LostBatches[]): [number, number][] {
-  const known = [...onRecord].sort((a, b) => a.firstSequence - b.firstSequence);
-  const left: [number, number][] = [];
-  let from = first;
-  for (const { firstSequence, lastSequence } of known) {
-    if (lastSequence < from || firstSequence > last) continue;
-    if (firstSequence > from) left.push([from, firstSequence - 1]);
-    from = lastSequence + 1;
-  }
-  if (from <= last) left.push([from, last]);
-  return left;
+  if (highWater !== undefined && highWater.sequence > lastSequence) gapTo(highWater.sequence, highWater);
+  const found = gaps
+    .map((gap) => ({ ...gap, firstSequence: Math.max(gap.firstSequence, baseline) }))
+    .flatMap((gap) => unrecordedLosses("level", gap, onRecord));
+  return { position: { lastSequence, baseline, recent }, found };
 }

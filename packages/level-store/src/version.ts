@@ -4,7 +4,7 @@ import { singleKey, space } from "./key.ts";
 import { jsonOfPayload, jsonPayload, unseal } from "./record.ts";
 
 /** The layout that this code writes, and the newest that it reads. */
-export const formatVersion = 1;
+export const formatVersion = 2;
 
 /** What a directory says of itself. */
 export interface Version {
@@ -21,8 +21,9 @@ export function newVersion(): Version {
   return { format: formatVersion, storeId: randomUUID() };
 }
 
-export function encodeVersion(version: Version): Uint8Array {
-  return jsonPayload(version);
+/** The record of a directory in the present format. */
+export function encodeVersion(storeId: string): Uint8Array {
+  return jsonPayload({ format: formatVersion, storeId } satisfies Version);
 }
 
 /**

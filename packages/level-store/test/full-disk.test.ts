@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
-import { once } from "node:events";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { LevelStore } from "@mon/level-store";
 import type { Fragment } from "@mon/store";
 import { afterEach, describe, expect, it } from "vitest";
+import { Attempts } from "./attempts.ts";
 import { collect, readAll, report } from "./contents.ts";
 import { copyOf, openStore, t0, temporaryDirectory } from "./directory.ts";
 
@@ -23,34 +23,6 @@ async function smallDisk(): Promise<string> {
   await run("mount", ["-t", "tmpfs", "-o", "size=6m", "tmpfs", directory]);
   mounts.push(directory);
   return directory;
-}
-
-/** Lets a test decide when the store tries to reopen, and tells it how that went. */
-class Attempts extends EventTarget {
-  #go: (() => void) | undefined;
-  readonly delays: number[] = [];
-
-  readonly wait = (ms: number, signal: AbortSignal): Promise<void> =>
-    new Promise((resolve, reject) => {
-      this.delays.push(ms);
-      this.#go = resolve;
-      signal.addEventListener("abort", () => reject(signal.reason));
-      this.dispatchEvent(new Event("waiting"));
-    });
-
-  readonly logger = {
-    info: (_: object, message: string): boolean => this.dispatchEvent(new Event(message)),
-    warn: (_: object, message: string): boolean => this.dispatchEvent(new Event(message)),
-  };
-
-  /** Lets the store try once. */
-  async next(outcome: string): Promise<void> {
-    if (this.#go === undefined) await once(this, "waiting");
-    const heard = once(this, outcome);
-    this.#go!();
-    this.#go = undefined;
-    await heard;
-  }
 }
 
 /** A large report; the same bytes at every instant, since making them takes longer than writing them. */
@@ -83,7 +55,7 @@ describe.runIf(isRoot)("on a full disk", () => {
     expect(stored).toBeGreaterThan(50);
     const refused = report("new-host", t0, { fresh: 1 });
     expect(await store.write([refused])).toMatchObject([{ status: "retry", retryDelayMs: 250 }]);
-    expect((await store.stats()).unavailable).toMatch(/No space left/);
+    expect((await store.stats()).unavailable).toMatch(/no space left/i);
     expect((await readAll(store, "h")).points).toHaveLength(stored * 200);
     await expect(store.setMetadata("h", { os: "linux" })).rejects.toMatchObject({
       code: "STORE_UNAVAILABLE",

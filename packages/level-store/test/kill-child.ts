@@ -1,19 +1,19 @@
 /**
- * A process that writes until it is killed. Prints the number of each report whose write was acknowledged, after the
- * acknowledgement.
+ * A process that writes until it is killed, from a given number on. Prints the number of each report whose write was
+ * acknowledged, after the acknowledgement.
  */
 import { writeSync } from "node:fs";
 import { LevelStore } from "@mon/level-store";
 import { report } from "./contents.ts";
 
-const [directory] = process.argv.slice(2);
+const [directory, first] = process.argv.slice(2);
 const store = new LevelStore({
   directory: directory!,
   now: Date.now,
-  options: { checkpointBytes: 20_000, writeBufferBytes: 65_536, maxBatchBytes: 2_000 },
+  options: { generationBytes: 20_000, writeBufferBytes: 65_536, maxBatchBytes: 2_000 },
 });
 await store.open();
-let next = 0;
+let next = Number(first);
 
 async function writeOn(): Promise<never> {
   for (;;) {
@@ -26,4 +26,9 @@ async function writeOn(): Promise<never> {
   }
 }
 
-await Promise.all(Array.from({ length: 4 }, writeOn));
+/** Packs what others write. */
+async function packOn(): Promise<never> {
+  for (;;) await store.pack(next * 60_000);
+}
+
+await Promise.all([...Array.from({ length: 4 }, writeOn), packOn()]);

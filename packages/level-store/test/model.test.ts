@@ -11,7 +11,7 @@ const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 type Step =
   | { readonly kind: "write"; readonly fragments: readonly Fragment[] }
   | { readonly kind: "trim"; readonly hours: number }
-  | { readonly kind: "checkpoint" | "crash" | "reopen" };
+  | { readonly kind: "pack" | "crash" | "reopen" };
 
 /** Metrics of a few programs, so that shapes repeat, and more shapes than a host's catalogue remembers. */
 const shapes = Array.from({ length: 12 }, (_, i) => (i < 8 ? [`m${i}`] : [`m${i % 8}`, "shared", `n${i}`]));
@@ -35,7 +35,7 @@ function entries(shape: readonly string[], value: number): Record<string, number
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.array(fragment, { minLength: 1, maxLength: 8 }) },
   { weight: 1, arbitrary: fc.nat(3) },
-  { weight: 4, arbitrary: fc.constantFrom("checkpoint" as const, "crash" as const, "reopen" as const) },
+  { weight: 4, arbitrary: fc.constantFrom("pack" as const, "crash" as const, "reopen" as const) },
 );
 
 /** Nothing is written that is older than what was trimmed before: intake has the same window. */
@@ -54,7 +54,7 @@ function stepsOf(drawn: readonly (typeof step extends fc.Arbitrary<infer T> ? T 
   });
 }
 
-it("equals a store in memory after any steps of writing, trimming, closing and crashing", async () => {
+it("equals a store in memory after any steps of writing, packing, trimming, closing and crashing", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 14 }), async (drawn) => {
       const model = new MemoryStore();
@@ -72,8 +72,8 @@ it("equals a store in memory after any steps of writing, trimming, closing and c
             expect(await store.trim(beforeMs)).toEqual(await model.trim(beforeMs));
             break;
           }
-          case "checkpoint":
-            await store.trim(0);
+          case "pack":
+            await store.pack(t0 + 1_000 * hourMs);
             break;
           case "crash": {
             const copy = await copyOf(directory);
