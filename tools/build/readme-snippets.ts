@@ -8,21 +8,30 @@ export interface ReadmeSnippet {
   /** The line of the README on which it begins, from 1. */
   readonly line: number;
   readonly code: string;
-  /** What its comments say that it prints: the text after each `console.log(…); // `. */
+  /** What it prints by the README: the ```` ```text ```` block after it, else what follows each `console.log(…); // `. */
   readonly prints: readonly string[];
 }
 
 /** The snippets of a package's README: its ```` ```ts ```` blocks, in order. */
 export async function readmeSnippets(packageRoot: string): Promise<ReadmeSnippet[]> {
   const readme = await readFile(path.join(packageRoot, "README.md"), "utf8");
-  return [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map((block) => {
-    const code = block[1]!;
+  return [...readme.matchAll(/^```ts\n(.*?)^```\n(?:\s*^```text\n(.*?)^```$)?/gms)].map((block) => {
+    const [, code, shown] = block;
     return {
       line: readme.slice(0, block.index).split("\n").length + 1,
-      code,
-      prints: [...code.matchAll(/^ *console\.log\([\s\S]*?\); \/\/ (.*)$/gm)].map((claim) => claim[1]!),
+      code: code!,
+      prints: shown === undefined ? claimsOf(code!) : linesOf(shown),
     };
   });
+}
+
+function claimsOf(code: string): string[] {
+  return [...code.matchAll(/^.*\bconsole\.log\([\s\S]*?\); \/\/ (.*)$/gm)].map((claim) => claim[1]!);
+}
+
+/** Lines without the empty ones at the end. */
+function linesOf(text: string): string[] {
+  return text === "" ? [] : text.trimEnd().split("\n");
 }
 
 /**
@@ -39,7 +48,7 @@ export async function runSnippet(packageRoot: string, code: string): Promise<str
     code,
   ];
   const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: packageRoot });
-  return stdout === "" ? [] : stdout.trimEnd().split("\n");
+  return linesOf(stdout);
 }
 
 /** Type-checks snippets by the package's own compiler options. @returns what the compiler says, empty when all is well */

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { createClient } from "@mon/client";
 import { destination, type Logger, pino } from "pino";
@@ -21,6 +22,11 @@ async function main(): Promise<number> {
     error: (text) => process.stderr.write(text),
   });
   if ("isUsageError" in settings) return settings.isUsageError ? exitCodes.usage : exitCodes.ok;
+  const ca = readAuthority(settings.caFile);
+  if (ca instanceof Error) {
+    process.stderr.write(`error: expected --ca to be a file that can be read, got ${ca.message}\n`);
+    return exitCodes.usage;
+  }
   // Written at once: a line that explains an exit must not be lost by it.
   const log = pino(
     { level: settings.logLevel, base: { hostId: settings.hostId } },
@@ -33,10 +39,20 @@ async function main(): Promise<number> {
   if (settings.changedHostName !== undefined) {
     log.warn({ hostName: settings.changedHostName }, "the host name is no host id; characters were replaced");
   }
-  return run(settings, log);
+  return run(settings, ca, log);
 }
 
-async function run(settings: Settings, log: Logger): Promise<number> {
+/** The certificates that a file holds, in PEM, or why it cannot be read; undefined when there is no file. */
+function readAuthority(file: string | undefined): Buffer | Error | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+async function run(settings: Settings, ca: Buffer | undefined, log: Logger): Promise<number> {
   const { hostId, brokers, intervalMs, task, json } = settings;
   const collection = new Collection(await collectorsOf(process.platform, settings.collectors), {
     onFailed: (collector, error) =>
@@ -52,7 +68,12 @@ async function run(settings: Settings, log: Logger): Promise<number> {
   }
   // With `--once` what is not settled at the end is lost, and waiting longer would not help.
   const stopTimeoutMs = task === "once" ? 500 : 5_000;
-  const client = createClient({ brokers, bufferReportsMax, stopTimeoutMs });
+  const client = createClient({
+    brokers,
+    bufferReportsMax,
+    stopTimeoutMs,
+    ...(ca !== undefined && { tls: { ca } }),
+  });
   const agent = new Agent({ client, collection, log, hostId, version, brokers });
   if (task === "report") {
     log.info({ brokers, intervalMs, collectors: [...settings.collectors], version }, "started");

@@ -11,6 +11,8 @@ const logLevels = ["silent", "fatal", "error", "warn", "info", "debug", "trace"]
 /** What the agent was told to do. */
 export interface Settings {
   readonly brokers: readonly string[];
+  /** PEM file of the authority that signs for brokers; undefined for those that the system trusts. */
+  readonly caFile: string | undefined;
   readonly hostId: string;
   /** The host name that was changed to make the host id; undefined when nothing was changed. */
   readonly changedHostName: string | undefined;
@@ -28,6 +30,7 @@ export interface Refusal {
 
 interface Flags {
   readonly broker?: string[];
+  readonly ca?: string;
   readonly hostId?: string;
   readonly interval: number;
   readonly once?: boolean;
@@ -52,6 +55,7 @@ Examples:
   mon-agent                                        report this machine to 127.0.0.1:7400 every 15 s
   mon-agent --broker http://10.0.0.5:7400 --interval 1s
   mon-agent --broker http://a:7400,http://b:7400   fail over between two
+  mon-agent --broker https://a:7400 --ca ca.pem    over TLS, with an authority of your own
   mon-agent --print                                show what would be sent
   mon-agent --once --json                          send one report and say what became of it
 
@@ -70,6 +74,11 @@ export function settingsFrom(args: readonly string[], version: string, console: 
       new Option("--broker <url>", "broker address; repeat it or separate by commas to fail over")
         .env("MON_AGENT_BROKER")
         .argParser(collectList),
+    )
+    .addOption(
+      new Option("--ca <file>", "PEM file of the authority that signed the brokers' certificates").env(
+        "MON_AGENT_CA",
+      ),
     )
     .option("--host-id <id>", "the host to report for (default: the host name)", parseHostId)
     .option("--interval <duration>", "time between two reports: 500ms, 15s, 1m", parseInterval, 15_000)
@@ -98,11 +107,14 @@ export function settingsFrom(args: readonly string[], version: string, console: 
 function resolve(flags: Flags): Settings {
   const brokers = flags.broker ?? ["http://127.0.0.1:7400"];
   resolveOptions({ brokers });
+  const plain = flags.ca === undefined ? undefined : brokers.find((broker) => !broker.startsWith("https:"));
+  if (plain !== undefined) throw new RangeError(`expected https:// brokers with --ca, got ${plain}`);
   if (flags.json && !flags.print && !flags.once) throw new RangeError("--json goes with --print or --once");
   const name = hostname();
   const hostId = flags.hostId ?? hostIdFromName(name);
   return {
     brokers,
+    caFile: flags.ca,
     hostId,
     changedHostName: flags.hostId === undefined && hostId !== name ? name : undefined,
     intervalMs: flags.interval,

@@ -1,6 +1,10 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { toBinary } from "@bufbuild/protobuf";
 import { Kind, Reason, ReportSchema } from "@mon/proto";
 import { expect, test } from "vitest";
+import { TestAuthority } from "../../../tools/build/certificate.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { TestBroker } from "./broker.ts";
 import { reportBytesOf } from "./report-bytes-of.ts";
@@ -55,6 +59,30 @@ test("--once exits with 1 when a broker did not store everything, and says why",
   expect(agent.stderr).toMatch(
     /3 samples sent, 2 stored, 1 rejected\nreports\[0\].samples\[0\].name: no such name/,
   );
+});
+
+test("over TLS it reports to a broker whose authority it is told of, and to no other", {
+  timeout,
+}, async () => {
+  const authority = new TestAuthority();
+  const directory = await mkdtemp(join(tmpdir(), "mon-agent-test-"));
+  const ca = join(directory, "ca.pem");
+  const stranger = join(directory, "stranger.pem");
+  await writeFile(ca, authority.certificate);
+  await writeFile(stranger, new TestAuthority("somebody else").certificate);
+  await using broker = await TestBroker.start(undefined, authority.issue());
+  const args = ["--once", "--include", "load", "--broker", broker.url];
+  await using told = new AgentProcess([...args, "--ca", ca]);
+  expect(await told.exit()).toBe(0);
+  expect(broker.reports).toHaveLength(1);
+  await using mistaken = new AgentProcess(args, { MON_AGENT_CA: stranger });
+  expect(await mistaken.exit()).toBe(5);
+  expect(mistaken.stderr).toContain("certificate");
+  await using unread = new AgentProcess([...args, "--ca", join(directory, "none.pem")]);
+  expect(await unread.exit()).toBe(2);
+  expect(unread.stderr).toMatch(/expected --ca to be a file that can be read, got ENOENT/);
+  expect(broker.reports).toHaveLength(1);
+  await rm(directory, { recursive: true });
 });
 
 test("--once exits with 5 when no broker answers, and names each", { timeout }, async () => {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
+import { createSecureServer, createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
@@ -10,6 +10,7 @@ import {
   type Report,
   type ReportRequest,
 } from "@mon/proto";
+import type { TestCertificate } from "../../../tools/build/certificate.ts";
 
 /** The outcome of a batch; undefined never answers. */
 export type Judge = (request: ReportRequest) => MessageInitShape<typeof OutcomeSchema> | undefined;
@@ -20,33 +21,39 @@ export class TestBroker implements AsyncDisposable {
   readonly registrations: RegisterRequest[] = [];
   readonly #server: Http2Server;
   readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #scheme: "http" | "https";
   #watchers: (() => void)[] = [];
 
-  private constructor(judge: Judge) {
+  private constructor(judge: Judge, tls: TestCertificate | undefined) {
     const report = (requests: AsyncIterable<ReportRequest>) => this.#report(requests, judge);
     const register = (request: RegisterRequest) => {
       this.registrations.push(request);
       this.#changed();
       return { brokerId: "b1", brokerVersion: "0.1.0", heartbeatIntervalMs: 30_000 };
     };
-    this.#server = createServer(
-      connectNodeAdapter({ routes: (router) => router.service(MonitorService, { report, register }) }),
-    );
+    const handler = connectNodeAdapter({
+      routes: (router) => router.service(MonitorService, { report, register }),
+    });
+    this.#scheme = tls === undefined ? "http" : "https";
+    this.#server =
+      tls === undefined
+        ? createServer(handler)
+        : createSecureServer({ cert: tls.certificate, key: tls.key }, handler);
     this.#server.on("session", (session) => {
       this.#sessions.add(session);
       session.on("error", () => {});
     });
   }
 
-  static async start(judge: Judge = () => ({})): Promise<TestBroker> {
-    const broker = new TestBroker(judge);
+  static async start(judge: Judge = () => ({}), tls?: TestCertificate): Promise<TestBroker> {
+    const broker = new TestBroker(judge, tls);
     broker.#server.listen(0, "127.0.0.1");
     await once(broker.#server, "listening");
     return broker;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `${this.#scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   /** Resolves as soon as `condition` holds; looked at after each thing received. */

@@ -11,7 +11,7 @@ const readme = await readFile(fileURLToPath(new URL("../README.md", import.meta.
 test("every command of the README is one that the agent takes", () => {
   const [, block = ""] = /^```sh\n(.*?)^```/ms.exec(readme) ?? [];
   const commands = block.split("\n").filter((line) => line.startsWith("mon-agent"));
-  expect(commands.length).toBe(5);
+  expect(commands.length).toBe(6);
   for (const command of commands) {
     const args = command.replace(/#.*/, "").trim().split(/\s+/).slice(1);
     const said: string[] = [];

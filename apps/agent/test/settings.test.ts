@@ -38,6 +38,10 @@ test("collectors are chosen by name", () => {
 
 test.each([
   [["--broker", "127.0.0.1:7400"], "expected brokers[0] to be http://host:port or https://host:port"],
+  [
+    ["--broker", "https://a:1,http://b:1", "--ca", "ca.pem"],
+    "expected https:// brokers with --ca, got http://b:1",
+  ],
   [["--host-id", "-web"], "Expected 1 to 128 of A-Z a-z 0-9 . _ -"],
   [["--interval", "99ms"], "Expected a duration from 100ms to 24h"],
   [["--interval", "15"], "Expected a duration from 100ms to 24h"],

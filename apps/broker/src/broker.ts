@@ -17,8 +17,8 @@ import { Lifecycle } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { Telemetry } from "./observe/telemetry.ts";
-import { Retention } from "./retention.ts";
 import { createAdminService } from "./services/admin-service.ts";
+import { createBackupService } from "./services/backup-service.ts";
 import { createHealthService } from "./services/health-service.ts";
 import { Liveness } from "./services/liveness.ts";
 import { MonitorHandlers } from "./services/monitor-service.ts";
@@ -26,6 +26,7 @@ import { createQueryService } from "./services/query-service.ts";
 import { createReflectionService } from "./services/reflection-service.ts";
 import { Turnstile } from "./services/turnstile.ts";
 import { WatchHub } from "./services/watch-hub.ts";
+import { Upkeep } from "./upkeep.ts";
 import { version } from "./version.ts";
 
 /** What a broker is made of; `main.ts` makes these. */
@@ -34,6 +35,8 @@ export interface BrokerDeps {
   readonly store: MetricStore;
   /** Where the store is, for people. */
   readonly storeLocation: string;
+  /** What names the store's content; empty when nothing does. Asked while the store is open. */
+  readonly storeId: () => string;
   readonly page: Page;
   readonly tls: TlsFiles | undefined;
   readonly hostNames: readonly string[];
@@ -53,7 +56,7 @@ export class Broker {
   readonly #lifecycle: Lifecycle;
   readonly #intake: Intake;
   readonly #telemetry: Telemetry;
-  readonly #retention: Retention;
+  readonly #upkeep: Upkeep;
   readonly #grpcDoor: GrpcDoor;
   readonly #httpDoor: HttpDoor;
   /** Aborted when calls that still run must end. */
@@ -74,7 +77,12 @@ export class Broker {
       intakeOptions(config),
     );
     this.#telemetry = new Telemetry(clock, this.#intake.counters);
-    this.#retention = new Retention(store, config.store.retentionMs, () => clock.now(), logger);
+    this.#upkeep = new Upkeep({
+      store,
+      retentionMs: config.store.retentionMs,
+      now: () => clock.now(),
+      logger,
+    });
 
     const monitor = new MonitorHandlers({
       identity,
@@ -94,7 +102,7 @@ export class Broker {
       liveness,
       watchHub,
       clock,
-      turnstile: new Turnstile(config.query.concurrencyMax),
+      turnstile: new Turnstile(config.query.concurrencyMax, "queries"),
       samplesMax: config.query.samplesMax,
       timeoutMs: config.query.timeoutMs,
       draining: this.#lifecycle.draining,
@@ -110,6 +118,15 @@ export class Broker {
       telemetry: this.#telemetry,
       clock,
     });
+    const backup = createBackupService({
+      identity,
+      store,
+      storeId: deps.storeId,
+      retentionMs: config.store.retentionMs,
+      clock,
+      logger,
+      draining: this.#lifecycle.draining,
+    });
     const services = [MonitorService, QueryService, AdminService];
     const health = createHealthService(this.#lifecycle, new Set(services.map(({ typeName }) => typeName)));
 
@@ -120,6 +137,8 @@ export class Broker {
       logger,
     };
     const smallMessages = { readMaxBytes: limits.httpBodyBytesMax };
+    // Backups are compressed already.
+    const uncompressed = { compressMinBytes: 0xffff_ffff };
     const monitorRoutes = (router: ConnectRouter): void => {
       router.service(MonitorService, monitor.typed);
     };
@@ -130,7 +149,7 @@ export class Broker {
         routes: (router) => {
           monitorRoutes(router);
           router.service(QueryService, query);
-          router.service(AdminService, admin);
+          router.service(AdminService, { ...admin, ...backup }, uncompressed);
           router.service(Health, health);
           router.service(ServerReflection, createReflectionService([...services, Health, ServerReflection]));
         },
@@ -193,7 +212,7 @@ export class Broker {
         httpPort: await this.#httpDoor.listen(address, httpPort),
       };
       this.#telemetry.start();
-      this.#retention.start();
+      this.#upkeep.start();
       this.#lifecycle.serve();
       return addresses;
     } catch (error) {
@@ -224,8 +243,9 @@ export class Broker {
     await this.#intake.drain();
     this.#closed.abort();
     this.#telemetry.stop();
-    await this.#retention.stop();
+    this.#upkeep.stop();
     await store.close();
+    await this.#upkeep.idle();
   }
 }
 
@@ -261,6 +281,7 @@ function intakeOptions({ intake, limits, store }: BrokerConfig) {
       labelsMax: limits.labelsMax,
       nameBytesMax: limits.nameBytesMax,
       labelValueBytesMax: limits.labelValueBytesMax,
+      names: intake.names,
       nan: intake.nan,
       infinite: intake.infinite,
       ranges: intake.ranges,

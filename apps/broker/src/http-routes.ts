@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { MetricStore } from "@mon/store";
+import { type MetricStore, StoreError } from "@mon/store";
 import type { Registry } from "prom-client";
 import type { Route } from "./doors/http-door.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -14,6 +14,8 @@ export interface HttpRouteDeps {
 }
 
 const hostsPageMax = 10_000;
+/** When to ask again for what the store could not answer. */
+const retryAfterSeconds = 1;
 
 /** Plain requests of door 7480, by path. */
 export function httpRoutes({
@@ -38,19 +40,24 @@ export function httpRoutes({
     },
 
     /** Hosts as JSON, a page at a time: `?prefix=`, `?after=`, `?limit=`. */
-    "/api/v1/hosts": async (request, response) => {
-      const query = new URL(request.url ?? "", "http://localhost").searchParams;
+    "/api/v1/hosts": async ({ url }, response) => {
+      const query = new URL(url ?? "", "http://localhost").searchParams;
       const limit = Number(query.get("limit") ?? 1_000);
       if (!Number.isInteger(limit) || limit < 1 || limit > hostsPageMax) {
         sendJson(response, 400, { error: `limit: expected 1 to ${hostsPageMax}, got ${query.get("limit")}` });
         return;
       }
       const after = query.get("after");
-      const hosts = await store.hosts({
-        prefix: query.get("prefix") ?? "",
-        limit,
-        ...(after !== null && { after }),
+      const request = { prefix: query.get("prefix") ?? "", limit, ...(after !== null && { after }) };
+      const hosts = await store.hosts(request).catch((error: unknown) => {
+        if (error instanceof StoreError) return error;
+        throw error;
       });
+      if (hosts instanceof StoreError) {
+        response.setHeader("retry-after", retryAfterSeconds);
+        sendJson(response, 503, { error: hosts.message });
+        return;
+      }
       sendJson(response, 200, {
         hosts: hosts.map((host) => ({ ...host, lastHeartbeatMs: liveness.lastHeartbeatMs(host.hostId) })),
         next: hosts.length === limit ? hosts.at(-1)!.hostId : null,

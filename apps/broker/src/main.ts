@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type BrokerConfig, ConfigError, printConfig } from "@mon/config";
@@ -11,6 +11,7 @@ import { Page } from "./doors/page.ts";
 import { ExitCode } from "./exit-code.ts";
 import { createLogger, type Logger } from "./logger.ts";
 import { systemClock } from "./system-clock.ts";
+import { readTlsFiles } from "./tls-files.ts";
 
 /** What `listen` fails with when the port or the address is not to be had. */
 const listenErrors = new Set<unknown>(["EADDRINUSE", "EADDRNOTAVAIL", "EACCES", "ENOTFOUND", "EAI_AGAIN"]);
@@ -35,13 +36,14 @@ async function main(): Promise<void> {
     return;
   }
   const logger = createLogger(config.nodeId, config.log.level);
-  const { store, location } = createStore(config, logger);
+  const { store, location, storeId } = createStore(config, logger);
   const broker = new Broker({
     config,
     store,
     storeLocation: location,
+    storeId,
     page: await Page.load(pageDirectory),
-    tls: readTls(config),
+    tls: readTlsFiles(config),
     hostNames: [hostname(), config.nodeId, config.listen.address],
     clock: systemClock,
     logger,
@@ -88,8 +90,10 @@ function stopOnSignal(broker: Broker, drainTimeoutMs: number, logger: Logger): v
 function createStore(
   config: BrokerConfig,
   logger: LevelStoreLogger,
-): { store: MetricStore; location: string } {
-  if (config.store.kind === "memory") return { store: new MemoryStore(), location: "memory" };
+): { store: MetricStore; location: string; storeId: () => string } {
+  const maxSeriesPerHost = config.limits.seriesPerHostMax;
+  if (config.store.kind === "memory")
+    return { store: new MemoryStore({ maxSeriesPerHost }), location: "memory", storeId: () => "" };
   const directory = join(config.dataDir, "store");
   try {
     makeDirectory(resolve(config.dataDir));
@@ -101,8 +105,9 @@ function createStore(
       { cause },
     );
   }
-  const store = new LevelStore({ directory, now: systemClock.now, logger, options: config.store.level });
-  return { store, location: directory };
+  const options = { ...config.store.level, maxSeriesPerHost };
+  const store = new LevelStore({ directory, now: systemClock.now, logger, options });
+  return { store, location: directory, storeId: () => store.storeId };
 }
 
 /** Makes a directory and those above it, one by one: Node's own way of doing so never ends below `/proc`. */
@@ -110,22 +115,6 @@ function makeDirectory(path: string): void {
   if (existsSync(path)) return;
   makeDirectory(dirname(path));
   mkdirSync(path);
-}
-
-function readTls({ tls }: BrokerConfig): { cert: Buffer; key: Buffer } | undefined {
-  if (tls.certFile === undefined || tls.keyFile === undefined) return undefined;
-  return { cert: readPem("tls.certFile", tls.certFile), key: readPem("tls.keyFile", tls.keyFile) };
-}
-
-function readPem(path: string, file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    const value = cause instanceof Error ? cause.message : String(cause);
-    throw new ConfigError([
-      { path, value, expected: "a file that can be read", origin: "file", source: file },
-    ]);
-  }
 }
 
 /** Says in one line what went wrong, and ends the process with the code for it. */

@@ -255,7 +255,7 @@ describe("QueryService", { timeout }, () => {
   );
 
   it("turns away queries beyond those that may be under way, for now", () => {
-    const turnstile = new Turnstile(2);
+    const turnstile = new Turnstile(2, "queries");
     const leave = turnstile.enter();
     turnstile.enter();
     expect(() => turnstile.enter()).toThrow(expect.objectContaining({ code: Code.Unavailable }));

@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import {
   type ClientHttp2Session,
@@ -9,7 +9,6 @@ import {
 } from "node:http2";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
-import { setTimeout as delay } from "node:timers/promises";
 import { Code } from "@connectrpc/connect";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { MessageProgress } from "../src/doors/message-progress.ts";
@@ -44,6 +43,9 @@ describe("SessionGuard", { timeout }, () => {
     const guard = new SessionGuard({ ...unlimited, ...limits }, () => 0.5);
     const server = createServer();
     guard.guard(server);
+    /** Emits `end` when the guard has let go of a session. */
+    const sessions = new EventEmitter();
+    server.on("session", (session) => session.once("close", () => sessions.emit("end")));
     server.on("stream", (stream) => {
       if (answers) stream.respond({ ":status": 200 }, { endStream: true });
     });
@@ -53,7 +55,7 @@ describe("SessionGuard", { timeout }, () => {
       guard.destroyAll();
       server.close();
     });
-    return { guard, port: (server.address() as AddressInfo).port };
+    return { guard, sessions, port: (server.address() as AddressInfo).port };
   }
 
   async function connected(port: number): Promise<ClientHttp2Session> {
@@ -100,13 +102,12 @@ describe("SessionGuard", { timeout }, () => {
   });
 
   it("keeps a connection with an open stream, however idle", async () => {
-    const { guard, port } = await guarded({ idleMs: 20 }, false);
+    const { guard, sessions, port } = await guarded({ idleMs: 20 }, false);
     const busy = await connected(port);
     busy.request({ ":path": "/" }).on("error", () => {});
+    const ended = once(sessions, "end");
     const idle = await connected(port);
-    await once(idle, "close");
-    // The server hears of it a moment later.
-    while (guard.sessions === 2) await delay(1);
+    await Promise.all([once(idle, "close"), ended]);
     expect([busy.destroyed, guard.sessions]).toEqual([false, 1]);
   });
 
@@ -135,26 +136,27 @@ describe("SessionGuard", { timeout }, () => {
   });
 
   it("refuses connections beyond those that an address may have, until one is gone", async () => {
-    const { guard, port } = await guarded({ connectionsPerAddressMax: 2 });
+    const { guard, sessions, port } = await guarded({ connectionsPerAddressMax: 2 });
     const first = await connected(port);
     await connected(port);
     await once(await rawSocket(port), "close");
     expect(guard.sessions).toBe(2);
+    const ended = once(sessions, "end");
     first.close();
-    await once(first, "close");
-    // The server hears of it a moment later.
-    while (guard.sessions === 2) await delay(1);
+    await ended;
     await connected(port);
   });
 
   it("does not wait for a peer that keeps its side of an ended connection open", async () => {
-    const { guard, port } = await guarded({ idleMs: 20 });
+    const { guard, sessions, port } = await guarded({ idleMs: 20 });
+    const ended = once(sessions, "end");
     const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
     socket.on("error", () => {});
     closing.push(() => socket.destroy());
     socket.write(Buffer.concat([preface, settings]));
     await once(socket.resume(), "end");
-    while (guard.sessions > 0) await delay(1);
+    await ended;
+    expect(guard.sessions).toBe(0);
   });
 });
 

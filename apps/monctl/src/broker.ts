@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { type CallOptions, type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { AdminService, MonitorService, QueryService } from "@mon/proto";
@@ -30,10 +31,12 @@ interface BrokerDeps {
 /**
  * Connects to a broker with gRPC over HTTP/2.
  *
- * @throws {MonctlError} MONCTL_UNREACHABLE when no connection stands within the timeout
+ * @throws {MonctlError} MONCTL_UNREACHABLE when no connection stands within the timeout, MONCTL_USAGE when the file of
+ *   the authority cannot be read
  */
 export async function openBroker(settings: Settings, deps: BrokerDeps): Promise<Broker> {
-  const session = new BrokerSession(new URL(settings.brokerUrl).origin, settings.timeoutMs);
+  const ca = settings.caFile === undefined ? undefined : await readAuthority(settings.caFile);
+  const session = new BrokerSession(new URL(settings.brokerUrl).origin, settings.timeoutMs, ca);
   await session.connect();
   const transport = createGrpcTransport({
     baseUrl: settings.brokerUrl,
@@ -47,6 +50,15 @@ export async function openBroker(settings: Settings, deps: BrokerDeps): Promise<
     call: { timeoutMs: settings.timeoutMs, signal: deps.stop },
     close: () => session.close(),
   };
+}
+
+async function readAuthority(file: string): Promise<Buffer> {
+  return await readFile(file).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new MonctlError("MONCTL_USAGE", `expected --ca to be a file that can be read, got ${reason}`, {
+      cause,
+    });
+  });
 }
 
 /** More pages than this are a broker that goes in circles. */
@@ -104,6 +116,44 @@ export async function* eachMessageWithin<Message>(
   } catch (error) {
     throw silence.signal.aborted ? timeout : error;
   } finally {
+    silence.abort();
+  }
+}
+
+/**
+ * Sends a stream of messages and fails when the broker takes none, or does not answer after the last, for too long.
+ *
+ * @throws {MonctlError} MONCTL_TIMEOUT
+ */
+export async function sendWithin<Message, Answer>(
+  timeoutMs: number,
+  messages: AsyncIterable<Message>,
+  send: (messages: AsyncIterable<Message>, signal: AbortSignal) => Promise<Answer>,
+): Promise<Answer> {
+  const silence = new AbortController();
+  const timeout = new MonctlError(
+    "MONCTL_TIMEOUT",
+    `expected the broker to take the next part within ${timeoutMs}ms, it did not`,
+    { hint: "allow more time with --timeout" },
+  );
+  let timer = setTimeout(() => silence.abort(timeout), timeoutMs);
+  const restart = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => silence.abort(timeout), timeoutMs);
+  };
+  const watched = async function* (): AsyncGenerator<Message> {
+    for await (const message of messages) {
+      restart();
+      yield message;
+    }
+    restart();
+  };
+  try {
+    return await send(watched(), silence.signal);
+  } catch (error) {
+    throw silence.signal.aborted ? timeout : error;
+  } finally {
+    clearTimeout(timer);
     silence.abort();
   }
 }

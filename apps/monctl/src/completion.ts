@@ -14,6 +14,8 @@ interface Node {
   name: string;
   summary: string;
   flags: readonly Flag[];
+  /** Names of the commands below it. */
+  subcommands: readonly string[];
 }
 
 /** Writes a script that completes commands, options and their fixed values, made from the tree of commands itself. */
@@ -22,7 +24,8 @@ export function completionScript(program: Command, shell: string): string {
   const nodes = program.commands.map((command) => ({
     name: command.name(),
     summary: command.summary(),
-    flags: flagsOf(command.options),
+    flags: flagsOf([command, ...command.commands].flatMap(({ options }) => options)),
+    subcommands: command.commands.map((below) => below.name()),
   }));
   if (shell === "fish") return fishScript(nodes, shared);
   return shell === "zsh" ? zshScript(nodes, shared) : bashScript(nodes, shared);
@@ -78,8 +81,10 @@ compdef _monctl monctl
 function fishScript(nodes: readonly Node[], shared: readonly Flag[]): string {
   const lines = ["complete -c monctl -f"];
   for (const flag of shared) lines.push(`complete -c monctl ${fishFlag(flag)}`);
-  for (const { name, summary, flags } of nodes) {
+  for (const { name, summary, flags, subcommands } of nodes) {
     lines.push(`complete -c monctl -n __fish_use_subcommand -a ${name} -d ${shellQuote(summary)}`);
+    if (subcommands.length > 0)
+      lines.push(`complete -c monctl -n '__fish_seen_subcommand_from ${name}' -a '${subcommands.join(" ")}'`);
     for (const flag of flags) {
       lines.push(`complete -c monctl -n '__fish_seen_subcommand_from ${name}' ${fishFlag(flag)}`);
     }
@@ -99,7 +104,9 @@ function wordCases(
   write: (name: string, words: string) => string,
 ): string {
   const none = write('""', [...namesOf(nodes), ...longs(shared)].join(" "));
-  const some = nodes.map(({ name, flags }) => write(name, [...longs(flags), ...longs(shared)].join(" ")));
+  const some = nodes.map(({ name, flags, subcommands }) =>
+    write(name, [...subcommands, ...longs(flags), ...longs(shared)].join(" ")),
+  );
   return [none, ...some].join("\n");
 }
 

@@ -23,16 +23,25 @@ const exitCodes: Readonly<Record<MonctlErrorCode, number>> = Object.freeze({
   MONCTL_NOT_LEADER: 8,
 });
 
+interface MonctlErrorOptions {
+  hint?: string;
+  cause?: unknown;
+  facts?: Readonly<Record<string, string | number>>;
+}
+
 /** What a command fails with. `message` says what happened, `hint` what to do about it. */
 export class MonctlError extends Error {
   override readonly name: string = "MonctlError";
   readonly code: MonctlErrorCode;
   readonly hint: string | undefined;
+  /** What programs may want to know besides, by name. */
+  readonly facts: Readonly<Record<string, string | number>>;
 
-  constructor(code: MonctlErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+  constructor(code: MonctlErrorCode, message: string, options: MonctlErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
+    this.facts = options.facts ?? {};
   }
 
   /** The process exits with this. */
@@ -42,7 +51,7 @@ export class MonctlError extends Error {
 
   /** The shape that `--json` prints. */
   toJSON(): { error: { code: MonctlErrorCode; message: string; hint: string | null } } {
-    return { error: { code: this.code, message: this.message, hint: this.hint ?? null } };
+    return { error: { code: this.code, message: this.message, hint: this.hint ?? null, ...this.facts } };
   }
 
   /** Normalises whatever was thrown; a {@link MonctlError} is handed back as it is. */

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { addBackup } from "./commands/backup.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addHosts } from "./commands/hosts.ts";
 import { addMetrics } from "./commands/metrics.ts";
@@ -28,6 +29,7 @@ export function createProgram(version: string, choose: Choose, write: (text: str
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
     .option("--broker <address>", `a broker's agent door (env: MON_BROKER, default: ${defaults.broker})`)
+    .option("--ca <file>", "PEM file of the authority that signed the broker's certificate (env: MON_CA)")
     .option(
       "--timeout <duration>",
       `bound of connecting and of a call (env: MON_TIMEOUT, default: ${defaults.timeout})`,
@@ -49,7 +51,7 @@ export function createProgram(version: string, choose: Choose, write: (text: str
       "monctl query system_cpu_utilization_ratio --start -6h",
     ) + exitCodesHelp,
   );
-  for (const add of [addStatus, addHosts, addMetrics, addQuery, addPush, addWatch, addCompletion])
+  for (const add of [addStatus, addHosts, addMetrics, addQuery, addPush, addWatch, addBackup, addCompletion])
     add(program, choose);
   return program;
 }

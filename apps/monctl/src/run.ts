@@ -15,7 +15,7 @@ interface RunDeps {
   env: Readonly<Record<string, string | undefined>>;
   stdin: AsyncIterable<Uint8Array>;
   stdout: Writable & { isTTY?: boolean };
-  stderr: Writable;
+  stderr: Writable & { isTTY?: boolean };
   /** Aborts at Ctrl-C. */
   stop: AbortSignal;
   /** Milliseconds since the epoch. */

@@ -22,15 +22,18 @@ type SessionManager = NonNullable<GrpcTransportOptions["sessionManager"]>;
 export class BrokerSession implements SessionManager {
   readonly authority: string;
   readonly #timeoutMs: number;
+  readonly #ca: Buffer | undefined;
   #opening: Promise<ClientHttp2Session> | undefined;
 
   /**
    * @param authority - `http://host:port` or `https://host:port`
    * @param timeoutMs - bound of opening the connection
+   * @param ca - certificates, in PEM, of who may have signed the broker's; undefined for whom the system trusts
    */
-  constructor(authority: string, timeoutMs: number) {
+  constructor(authority: string, timeoutMs: number, ca: Buffer | undefined) {
     this.authority = authority;
     this.#timeoutMs = timeoutMs;
+    this.#ca = ca;
   }
 
   /**
@@ -67,7 +70,7 @@ export class BrokerSession implements SessionManager {
   async #session(): Promise<ClientHttp2Session> {
     const known = await this.#opening;
     if (known !== undefined && !known.closed && !known.destroyed) return known;
-    const opening = openSession(this.authority, this.#timeoutMs);
+    const opening = openSession(this.authority, this.#timeoutMs, this.#ca);
     this.#opening = opening;
     opening.catch(() => {
       if (this.#opening === opening) this.#opening = undefined;
@@ -76,14 +79,18 @@ export class BrokerSession implements SessionManager {
   }
 }
 
-function openSession(authority: string, timeoutMs: number): Promise<ClientHttp2Session> {
+function openSession(
+  authority: string,
+  timeoutMs: number,
+  ca: Buffer | undefined,
+): Promise<ClientHttp2Session> {
   return new Promise((resolve, reject) => {
-    const session = connect(authority);
+    const session = connect(authority, ca === undefined ? {} : { ca });
     const fail = (why: string, cause?: unknown): void => {
       session.destroy();
       reject(
         new MonctlError("MONCTL_UNREACHABLE", `cannot reach the broker at ${authority}: ${why}`, {
-          hint: "is it running, and is this its agent door (7400)? Choose another with --broker or MON_BROKER",
+          hint: hintFor(cause),
           cause,
         }),
       );
@@ -108,6 +115,22 @@ function ping(session: ClientHttp2Session): void {
   const timer = setTimeout(() => session.destroy(), pingTimeoutMs);
   const sent = session.ping(() => clearTimeout(timer));
   if (!sent) clearTimeout(timer);
+}
+
+/** What OpenSSL calls a certificate whose signer is not trusted. */
+const untrusted: ReadonlySet<unknown> = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "CERT_SIGNATURE_FAILURE",
+]);
+
+function hintFor(cause: unknown): string {
+  if (cause instanceof Error && "code" in cause && untrusted.has(cause.code))
+    return "name the authority that signed its certificate with --ca or MON_CA";
+  return "is it running, is this its agent door (7400), and does it want https://? Choose with --broker or MON_BROKER";
 }
 
 function describe(error: Error & { code?: string; reason?: string }): string {

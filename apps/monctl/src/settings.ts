@@ -7,6 +7,7 @@ export type Format = "table" | "json" | "jsonl" | "csv";
 /** The options that every command takes, as they were typed. */
 export interface GlobalFlags {
   broker?: string;
+  ca?: string;
   timeout?: string;
   output?: string;
   json?: boolean;
@@ -22,6 +23,8 @@ export interface GlobalFlags {
 export interface Settings {
   /** Base address of a broker's agent door, without a trailing slash. */
   brokerUrl: string;
+  /** PEM file of the authority that signs for brokers; undefined for those that the system trusts. */
+  caFile: string | undefined;
   /** Bound of connecting, of a call, and of the silence between two messages of an answer. */
   timeoutMs: number;
   format: Format;
@@ -43,7 +46,8 @@ export const defaults: { readonly broker: string; readonly timeout: string } = O
 });
 
 /**
- * Resolves flags over `MON_BROKER`, `MON_TIMEOUT` and `NO_COLOR` over {@link defaults}.
+ * Resolves flags over `MON_BROKER`, `MON_CA`, `MON_TIMEOUT` and `NO_COLOR` over {@link defaults}. With an authority, an
+ * address without a scheme is `https://`, and one with `http://` is refused.
  *
  * @param terminal - whether standard output is a terminal; colours need one
  * @throws {MonctlError} MONCTL_USAGE, naming the flag or variable and what it was
@@ -53,10 +57,13 @@ export function resolveSettings(
   env: Readonly<Record<string, string | undefined>>,
   terminal: boolean,
 ): Settings {
-  const broker = pick("--broker", flags.broker, "MON_BROKER", env.MON_BROKER, defaults.broker);
+  const caFile = flags.ca ?? (env.MON_CA || undefined);
+  const local = defaults.broker.replace("http:", caFile === undefined ? "http:" : "https:");
+  const broker = pick("--broker", flags.broker, "MON_BROKER", env.MON_BROKER, local);
   const timeout = pick("--timeout", flags.timeout, "MON_TIMEOUT", env.MON_TIMEOUT, defaults.timeout);
   return {
-    brokerUrl: parseBrokerUrl(broker.text, broker.field),
+    brokerUrl: parseBrokerUrl(broker.text, broker.field, caFile !== undefined),
+    caFile,
     timeoutMs: parseTimeout(timeout.text, timeout.field),
     format: resolveFormat(flags),
     formatChosen: flags.json === true || flags.output !== undefined,
@@ -80,13 +87,20 @@ function pick(
   return { text: fallback, field: flagName };
 }
 
-function parseBrokerUrl(text: string, field: string): string {
-  const address = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+function parseBrokerUrl(text: string, field: string, hasAuthority: boolean): string {
+  const scheme = hasAuthority ? "https" : "http";
+  const address = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `${scheme}://${text}`;
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.username !== "") {
     throw new MonctlError("MONCTL_USAGE", `expected ${field} to be an address, got "${text}"`, {
       hint: `write host:port, http://host:port or https://host:port, for example ${defaults.broker}`,
     });
+  }
+  if (hasAuthority && url.protocol === "http:") {
+    throw new MonctlError(
+      "MONCTL_USAGE",
+      `expected ${field} to be an https:// address with --ca, got "${text}"`,
+    );
   }
   return url.origin + url.pathname.replace(/\/+$/, "");
 }

@@ -25,10 +25,11 @@ const run = (...args: string[]): Promise<Finished> =>
 const lines = (...all: string[]): string => all.map((line) => `${line}\n`).join("");
 
 describe("every --help", () => {
-  it.each(["", "status", "hosts", "metrics", "query", "push", "watch", "completion"])(
+  const backups = ["backup", "backup create", "backup verify", "backup restore"];
+  it.each(["", "status", "hosts", "metrics", "query", "push", "watch", "completion", ...backups])(
     "has examples: %s",
     async (command) => {
-      const { code, stdout, stderr } = await runToEnd([...(command === "" ? [] : [command]), "--help"]);
+      const { code, stdout, stderr } = await runToEnd([...command.split(" "), "--help"].filter(Boolean));
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       expect(stdout).toMatch(new RegExp(`Examples:\\n  \\$ .*monctl ${command}`));
       expect(stdout).toContain("--json");

@@ -1,10 +1,17 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { backupOf, storeWithHours } from "./support/backup.ts";
 import { startBroker, type TestBroker } from "./support/broker.ts";
 import { type Finished, monctl, spawnMonctl } from "./support/monctl.ts";
 
 const range = ["--start", "2026-11-23T17:00:00Z", "--end", "2026-11-23T17:00:50Z"];
+
+const directory = await mkdtemp(join(tmpdir(), "monctl-program-"));
+const backupFile = join(directory, "mon.backup");
 
 /** Every command, with arguments that make it succeed and end. */
 const commands: Record<string, string[]> = {
@@ -14,17 +21,21 @@ const commands: Record<string, string[]> = {
   query: ["system_cpu_utilization_ratio", ...range],
   push: ["up=1", "--host", "web-1"],
   watch: ["--count", "4"],
+  backup: ["verify", backupFile],
   completion: ["bash"],
 };
 
 let broker: TestBroker;
 beforeAll(async () => {
   broker = await startBroker();
+  await using store = await storeWithHours(1);
+  await writeFile(backupFile, await backupOf(store));
   // Fills the compile cache once, so that the programs that run side by side need not.
   await monctl(["--version"]);
 }, 30_000);
 afterAll(async () => {
   await broker[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true });
 });
 
 const connected = (args: string[]): Promise<Finished> => monctl([...args, "--broker", broker.url]);

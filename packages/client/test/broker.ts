@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
+import { createSecureServer, createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
@@ -12,6 +12,7 @@ import {
   type RegisterResponseSchema,
   type ReportRequest,
 } from "@mon/proto";
+import type { TestCertificate } from "../../../tools/build/certificate.ts";
 
 /** What a broker of a test does with what it gets; by default it stores everything. */
 export interface BrokerBehaviour {
@@ -21,6 +22,8 @@ export interface BrokerBehaviour {
     context: HandlerContext,
   ) => MessageInitShape<typeof OutcomeSchema> | undefined | Promise<MessageInitShape<typeof OutcomeSchema>>;
   register?: (request: RegisterRequest) => MessageInitShape<typeof RegisterResponseSchema>;
+  /** What it shows who connects; absent for no TLS. */
+  tls?: TestCertificate;
 }
 
 /** A real HTTP/2 server with `MonitorService`, on a port of its own. */
@@ -39,25 +42,28 @@ export class TestBroker implements AsyncDisposable {
 
   private constructor(behaviour: BrokerBehaviour) {
     this.behaviour = behaviour;
-    this.#server = createServer(
-      connectNodeAdapter({
-        routes: (router) => {
-          router.service(MonitorService, {
-            report: (requests, context) => this.#report(requests, context),
-            register: (request) => {
-              this.registrations.push(request);
-              this.#changed();
-              return this.behaviour.register?.(request) ?? { brokerId: "b1", heartbeatIntervalMs: 30_000 };
-            },
-            heartbeat: (request) => {
-              this.heartbeats.push(request);
-              this.#changed();
-              return { brokerTimeMs: 1n };
-            },
-          });
-        },
-      }),
-    );
+    const handler = connectNodeAdapter({
+      routes: (router) => {
+        router.service(MonitorService, {
+          report: (requests, context) => this.#report(requests, context),
+          register: (request) => {
+            this.registrations.push(request);
+            this.#changed();
+            return this.behaviour.register?.(request) ?? { brokerId: "b1", heartbeatIntervalMs: 30_000 };
+          },
+          heartbeat: (request) => {
+            this.heartbeats.push(request);
+            this.#changed();
+            return { brokerTimeMs: 1n };
+          },
+        });
+      },
+    });
+    const { tls } = behaviour;
+    this.#server =
+      tls === undefined
+        ? createServer(handler)
+        : createSecureServer({ cert: tls.certificate, key: tls.key }, handler);
     this.#server.on("session", (session) => {
       this.#sessions.add(session);
       session.on("error", () => {});
@@ -77,7 +83,7 @@ export class TestBroker implements AsyncDisposable {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.behaviour.tls === undefined ? "http" : "https"}://127.0.0.1:${this.port}`;
   }
 
   /** All host ids that were received, in order. */

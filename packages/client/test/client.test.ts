@@ -4,6 +4,7 @@ import { createServer as createTcpServer } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Reason } from "@mon/proto";
 import { expect, test } from "vitest";
+import { TestAuthority } from "../../../tools/build/certificate.ts";
 import {
   type ClientOptions,
   createClient,
@@ -47,6 +48,32 @@ async function nextEvent<T>(
 async function untilLedger(client: MonClient, condition: (ledger: LedgerSnapshot) => boolean): Promise<void> {
   while (!condition(client.ledger)) await new Promise((resolve) => setImmediate(resolve));
 }
+
+test("over TLS it reports to a broker whose authority it trusts, and tells why to no other", async () => {
+  const authority = new TestAuthority();
+  await using broker = await TestBroker.start({ tls: authority.issue() });
+  await using trusting = clientOf([broker.url], { tls: { ca: authority.certificate } });
+  trusting.start();
+  trusting.report(reportOf("web-1"));
+  await trusting.flush();
+  expect(trusting.ledger.reports).toMatchObject({ sent: 1, acked: 1 });
+  for (const tls of [{ ca: new TestAuthority("somebody else").certificate }, {}]) {
+    await using doubting = clientOf([broker.url], { tls });
+    const disconnected = nextEvent<{ error?: Error }>(doubting, "disconnected");
+    doubting.start();
+    expect((await disconnected).error).toMatchObject({
+      code: "CLIENT_CONNECT_FAILED",
+      message: expect.stringContaining("certificate"),
+    });
+  }
+  // In plain text the door does not answer.
+  const connectTimeoutMs = 2_000;
+  await using plain = clientOf([broker.url.replace("https:", "http:")], { connectTimeoutMs });
+  const refused = nextEvent<{ error?: Error }>(plain, "disconnected");
+  plain.start();
+  expect((await refused).error).toMatchObject({ code: "CLIENT_CONNECT_FAILED" });
+  expect(broker.hostIds).toEqual(["web-1"]);
+});
 
 test("what is reported arrives, is acked, and is booked", async () => {
   await using broker = await TestBroker.start();

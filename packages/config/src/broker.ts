@@ -48,6 +48,8 @@ export interface BrokerConfig {
     readonly kind: "level" | "memory";
     readonly retentionMs: number;
     readonly level: {
+      readonly generationBytes: number;
+      readonly generationAgeMs: number;
       readonly writeBufferBytes: number;
       readonly cacheBytes: number;
       readonly compression: boolean;
@@ -62,6 +64,7 @@ export interface BrokerConfig {
     /** 0: a quarter of the heap. */
     readonly bytesInFlightMax: number;
     readonly aheadMs: number;
+    readonly names: "translate" | "reject";
     readonly nan: "reject" | "keep";
     readonly infinite: "reject" | "keep";
     readonly dedupBytesMax: number;
@@ -70,6 +73,7 @@ export interface BrokerConfig {
   readonly limits: {
     readonly messageBytesMax: number;
     readonly samplesPerMessageMax: number;
+    readonly seriesPerHostMax: number;
     readonly labelsMax: number;
     readonly nameBytesMax: number;
     readonly labelValueBytesMax: number;
@@ -248,6 +252,17 @@ export const brokerSchema: Schema<BrokerConfig> = defineSchema<BrokerConfig>({
           "Age at which samples are deleted; also the oldest a report may be. Shortening it deletes.",
       }),
       level: {
+        generationBytes: key(bytes({ min: MiB, max: 256 * MiB }), {
+          default: 32 * MiB,
+          restart: true,
+          description:
+            "Reports kept in the journal and in memory before they are packed into chunks, up to twice; a start reads them again.",
+        }),
+        generationAgeMs: key(duration({ min: second, max: day }), {
+          default: 30 * minute,
+          restart: true,
+          description: "Age at which reports are packed into chunks though they are few.",
+        }),
         writeBufferBytes: key(bytes({ min: MiB, max: 32 * MiB }), {
           default: 16 * MiB,
           restart: true,
@@ -303,6 +318,12 @@ export const brokerSchema: Schema<BrokerConfig> = defineSchema<BrokerConfig>({
         restart: false,
         description: "How far ahead of this broker's clock a report may be.",
       }),
+      names: key(oneOf("translate", "reject"), {
+        default: "translate",
+        restart: false,
+        description:
+          "What becomes of OpenTelemetry's names: `system.cpu.time` is translated to `system_cpu_time`, or rejected.",
+      }),
       nan: key(policy, {
         default: "reject",
         restart: false,
@@ -335,6 +356,11 @@ export const brokerSchema: Schema<BrokerConfig> = defineSchema<BrokerConfig>({
         default: 10_000,
         restart: false,
         description: "Most samples in one message.",
+      }),
+      seriesPerHostMax: key(integer({ min: 1, max: 10_000_000 }), {
+        default: 50_000,
+        restart: true,
+        description: "Most series of a host; samples of further ones are rejected, those it has go on.",
       }),
       labelsMax: key(integer({ min: 1, max: 256 }), {
         default: 32,

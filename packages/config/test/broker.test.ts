@@ -13,7 +13,13 @@ describe("the broker's configuration", () => {
       store: {
         kind: "level",
         retentionMs: 7 * 86_400_000,
-        level: { writeBufferBytes: 16 * 2 ** 20, cacheBytes: 64 * 2 ** 20, compression: true },
+        level: {
+          generationBytes: 32 * 2 ** 20,
+          generationAgeMs: 1_800_000,
+          writeBufferBytes: 16 * 2 ** 20,
+          cacheBytes: 64 * 2 ** 20,
+          compression: true,
+        },
       },
       intake: {
         batchReportsMax: 500,
@@ -23,6 +29,7 @@ describe("the broker's configuration", () => {
         flushTimeoutMs: 5_000,
         bytesInFlightMax: 0,
         aheadMs: 600_000,
+        names: "translate",
         nan: "reject",
         infinite: "reject",
         dedupBytesMax: 32 * 2 ** 20,
@@ -31,6 +38,7 @@ describe("the broker's configuration", () => {
       limits: {
         messageBytesMax: 4 * 2 ** 20,
         samplesPerMessageMax: 10_000,
+        seriesPerHostMax: 50_000,
         labelsMax: 32,
         nameBytesMax: 1_024,
         labelValueBytesMax: 2_048,
@@ -56,7 +64,8 @@ describe("the broker's configuration", () => {
 
   test("can be changed live exactly where that is promised", () => {
     const live = describeSchema(brokerSchema).filter(({ restart }) => !restart);
-    const expected = /^(limits|query|log)\.|^store\.retentionMs$|^intake\.(aheadMs|nan|infinite|ranges)$/;
+    const expected =
+      /^(limits(?!\.seriesPerHostMax)|query|log)\.|^store\.retentionMs$|^intake\.(aheadMs|names|nan|infinite|ranges)$/;
     const paths = describeSchema(brokerSchema).map(({ path }) => path);
     expect(live.map(({ path }) => path)).toEqual(paths.filter((path) => expected.test(path)));
   });

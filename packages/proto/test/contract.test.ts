@@ -113,6 +113,8 @@ describe("services", () => {
       "grpc.health.v1.Health/Check unary",
       "grpc.health.v1.Health/Watch server_streaming",
       "grpc.reflection.v1.ServerReflection/ServerReflectionInfo bidi_streaming",
+      "mon.v1.AdminService/Backup server_streaming",
+      "mon.v1.AdminService/Restore client_streaming",
       "mon.v1.AdminService/Status unary",
       "mon.v1.MonitorService/Heartbeat unary",
       "mon.v1.MonitorService/Push unary",

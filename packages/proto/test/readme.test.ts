@@ -39,9 +39,9 @@ it.each(snippets)(
 
 it("the README's table lists every method of the services", async () => {
   const readme = await readFile(path.join(root, "README.md"), "utf8");
-  const listed = [...readme.matchAll(/^\| `(\w+)` +\| (?:unary|bidirectional|server stream) /gm)].map(
-    (row) => row[1],
-  );
+  const listed = [
+    ...readme.matchAll(/^\| `(\w+)` +\| (?:unary|bidirectional|server stream|client stream) /gm),
+  ].map((row) => row[1]);
   const methods = [MonitorService, QueryService, AdminService].flatMap((service) =>
     service.methods.map(({ name }) => name),
   );

@@ -12,7 +12,7 @@ export interface QueryControl {
 }
 
 /** Samples between two breaths, other work counted in samples: well under 20 ms. */
-const workPerBreath = 65_536;
+const workPerBreath = 16_384;
 
 /** Counts work, takes breaths, and ends a query that was cancelled. */
 export class Pace {

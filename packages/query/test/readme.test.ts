@@ -1,28 +1,17 @@
-import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { readmeSnippets, runSnippet, snippetTypeErrors } from "../../../tools/build/readme-snippets.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
-const snippets = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1]!);
+const root = path.join(import.meta.dirname, "..");
+const snippets = await readmeSnippets(root);
 
 describe("the README", () => {
-  it("has snippets", () => {
-    expect(snippets.length).toBe(3);
+  it("has snippets that type-check", async () => {
+    expect(snippets).toHaveLength(3);
+    expect(await snippetTypeErrors(root, snippets)).toBe("");
   });
 
-  it.concurrent.each(snippets)("prints what its comments say: snippet %#", async (snippet) => {
-    const expected = [...snippet.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map((match) => match[1]);
-    const args = [
-      "--conditions=@mon/source",
-      "--no-warnings",
-      "--input-type=module-typescript",
-      "--eval",
-      snippet,
-    ];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
-    expect(stdout.trimEnd().split("\n")).toEqual(expected);
+  it.concurrent.each(snippets)("says at line $line what its snippet prints", async ({ code, prints }) => {
+    expect(await runSnippet(root, code)).toEqual(prints);
   });
 });

@@ -87,13 +87,19 @@ export class ReportCall {
     try {
       step();
     } catch (error) {
-      // What is no answer of ours is nothing that a caller should read.
-      this.#failure =
-        error instanceof ConnectError
-          ? error
-          : new ConnectError("internal error", Code.Internal, undefined, undefined, error);
-      this.#finishWhenDone();
+      this.#fail(error);
     }
+  }
+
+  /** Ends the call once what was read before is answered. */
+  #fail(error: unknown): void {
+    if (this.#isDone || this.#failure !== undefined) return;
+    // What is no answer of ours is nothing that a caller should read.
+    this.#failure =
+      error instanceof ConnectError
+        ? error
+        : new ConnectError("internal error", Code.Internal, undefined, undefined, error);
+    this.#finishWhenDone();
   }
 
   #read(piece: Uint8Array): void {
@@ -116,7 +122,7 @@ export class ReportCall {
 
   /** Takes what has come, while there is room. */
   #work(): void {
-    while (this.#backlog.length > 0 && this.#hasRoom()) {
+    while (this.#backlog.length > 0 && this.#failure === undefined && this.#hasRoom()) {
       // Read too late: it gets no outcome, so the call must not end as if it had.
       if (this.#deps.draining.aborted) throw stopping();
       this.#take(decodeReportBatch(this.#backlog.shift()!));
@@ -126,7 +132,8 @@ export class ReportCall {
   }
 
   #hasRoom(): boolean {
-    return !this.#isAwaitingRoom && this.#open + this.#answers.length < unansweredMax;
+    // A caller who does not read its answers is not read either.
+    return !this.#isAwaitingRoom && this.#isWritable && this.#open + this.#answers.length < unansweredMax;
   }
 
   #take(batch: ReportBatch): void {
@@ -154,11 +161,20 @@ export class ReportCall {
 
   #submit({ sequence, reports }: ReportBatch, bytes: number, arrivedAt: number): void {
     const { intake, admission, acked } = this.#deps;
-    void intake.submit(reports).then((outcome) => {
+    const failed = (error: unknown): void => {
       admission.leave(bytes);
-      acked(performance.now() - arrivedAt);
-      this.#answer(sequence, outcome);
-    });
+      this.#open--;
+      this.#fail(error);
+    };
+    try {
+      void intake.submit(reports).then((outcome) => {
+        admission.leave(bytes);
+        acked(performance.now() - arrivedAt);
+        this.#answer(sequence, outcome);
+      }, failed);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   #answer(sequence: number, outcome: Outcome): void {

@@ -114,7 +114,7 @@ export class MonitorHandlers {
   }
 
   async #push(reports: readonly Uint8Array[], context: HandlerContext) {
-    const { intake, budget, telemetry, clock, draining } = this.#deps;
+    const { budget, telemetry, clock, draining } = this.#deps;
     if (draining.aborted) throw stopping();
     const arrivedAt = performance.now();
     const admission = new Admission(context.values.get(connectionKey).budget, budget);
@@ -125,10 +125,18 @@ export class MonitorHandlers {
       this.#countRefused(reports.length);
       return refusedOutcome(reports.length, refusal);
     }
-    const outcome = await intake.submit(reports);
-    admission.leave(bytes);
+    const outcome = await this.#submit(reports, admission, bytes);
     telemetry.ackLatency.record(performance.now() - arrivedAt, clock.now());
     return outcome;
+  }
+
+  /** Submits a batch that has entered; its room is given back whatever becomes of it. */
+  async #submit(reports: readonly Uint8Array[], admission: Admission, bytes: number) {
+    try {
+      return await this.#deps.intake.submit(reports);
+    } finally {
+      admission.leave(bytes);
+    }
   }
 
   /** Counts a batch that found no room: the intake has not seen it. */

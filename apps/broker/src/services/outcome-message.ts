@@ -37,6 +37,7 @@ const reasons: Record<Reason, ReasonMessage> = {
   value_infinite: ReasonMessage.VALUE_INFINITE,
   value_out_of_range: ReasonMessage.VALUE_OUT_OF_RANGE,
   duplicate_series: ReasonMessage.DUPLICATE_SERIES,
+  series_limit: ReasonMessage.SERIES_LIMIT,
   kind_invalid: ReasonMessage.KIND_INVALID,
 };
 

@@ -58,7 +58,7 @@ class ReportStream {
     const { draining, signal } = this.#deps;
     try {
       for await (const batch of batches) {
-        if (signal.aborted) break;
+        if (signal.aborted || this.#failure !== undefined) break;
         // Read too late: it gets no outcome, so the stream must not end as if it had.
         if (draining.aborted) throw stopping();
         await this.#take(batch);
@@ -106,11 +106,21 @@ class ReportStream {
       this.#answer(batch.sequence, refusedOutcome(batch.reports.length, refusal));
       return;
     }
-    void intake.submit(batch.reports).then((outcome) => {
+    const failed = (error: unknown): void => {
       admission.leave(bytes);
-      acked(performance.now() - arrivedAt);
-      this.#answer(batch.sequence, outcome);
-    });
+      this.#open--;
+      this.#failure ??= error;
+      this.#wake();
+    };
+    try {
+      void intake.submit(batch.reports).then((outcome) => {
+        admission.leave(bytes);
+        acked(performance.now() - arrivedAt);
+        this.#answer(batch.sequence, outcome);
+      }, failed);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   #answer(sequence: number, outcome: Outcome): void {

@@ -3,10 +3,13 @@ import { Code, ConnectError } from "@connectrpc/connect";
 /** Lets a number of calls in at a time and turns the others away, so that their callers can go elsewhere or wait. */
 export class Turnstile {
   readonly #max: number;
+  readonly #what: string;
   #inside = 0;
 
-  constructor(max: number) {
+  /** @param what - what it lets in, for the message to others: "queries" */
+  constructor(max: number, what: string) {
     this.#max = max;
+    this.#what = what;
   }
 
   get inside(): number {
@@ -17,7 +20,7 @@ export class Turnstile {
   enter(): () => void {
     if (this.#inside >= this.#max) {
       throw new ConnectError(
-        `expected at most ${this.#max} queries at a time, try again shortly`,
+        `expected at most ${this.#max} ${this.#what} at a time, try again shortly`,
         Code.Unavailable,
         {
           "retry-after": "1",

@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { AdminService, MonitorService, QueryService } from "@mon/proto";
 import { Health } from "@mon/proto/grpc";
+import type { TestAuthority, TestCertificate } from "../../../../tools/build/certificate.ts";
 import { TempDirectory } from "./temp-directory.ts";
 
 const appDirectory = resolve(import.meta.dirname, "../..");
@@ -18,6 +20,8 @@ export interface BrokerProcessOptions {
   readonly args?: readonly string[];
   /** URLs of modules to load before the broker. */
   readonly preload?: readonly string[];
+  /** Who signs the certificate of the doors; absent for doors without TLS. */
+  readonly authority?: TestAuthority;
 }
 
 /** How a process ended. */
@@ -38,14 +42,25 @@ export class BrokerProcess implements AsyncDisposable {
   readonly health: Client<typeof Health>;
   readonly #child: Child;
   readonly #temp: TempDirectory | undefined;
+  readonly #scheme: "http" | "https";
 
-  private constructor(child: Child, dataDir: string, temp: TempDirectory | undefined, line: ServingLine) {
+  private constructor(
+    child: Child,
+    dataDir: string,
+    temp: TempDirectory | undefined,
+    line: ServingLine,
+    authority: TestAuthority | undefined,
+  ) {
     this.#child = child;
     this.#temp = temp;
+    this.#scheme = authority === undefined ? "http" : "https";
     this.dataDir = dataDir;
     this.grpcPort = line.grpcPort;
     this.httpPort = line.httpPort;
-    this.transport = createGrpcTransport({ baseUrl: this.grpcUrl });
+    this.transport = createGrpcTransport({
+      baseUrl: this.grpcUrl,
+      ...(authority !== undefined && { nodeOptions: { ca: authority.certificate } }),
+    });
     this.monitor = createClient(MonitorService, this.transport);
     this.query = createClient(QueryService, this.transport);
     this.admin = createClient(AdminService, this.transport);
@@ -54,15 +69,18 @@ export class BrokerProcess implements AsyncDisposable {
 
   /** Resolves when the broker serves. @throws when it ends before, with what it wrote */
   static async start(options: BrokerProcessOptions = {}): Promise<BrokerProcess> {
-    const temp = options.dataDir === undefined ? await TempDirectory.create() : undefined;
+    const { authority } = options;
+    const temp =
+      options.dataDir === undefined || authority !== undefined ? await TempDirectory.create() : undefined;
     const dataDir = options.dataDir ?? join(temp!.path, "data");
     const preload = (options.preload ?? []).flatMap((url) => ["--import", url]);
     const child = new Child(preload, [
       ...["--data-dir", dataDir, "--grpc-port", "0", "--http-port", "0"],
+      ...(authority === undefined ? [] : await certificateArgs(temp!.path, authority.issue())),
       ...(options.args ?? []),
     ]);
     try {
-      return new BrokerProcess(child, dataDir, temp, await child.serving);
+      return new BrokerProcess(child, dataDir, temp, await child.serving, authority);
     } catch (error) {
       await temp?.[Symbol.asyncDispose]();
       throw error;
@@ -70,11 +88,11 @@ export class BrokerProcess implements AsyncDisposable {
   }
 
   get grpcUrl(): string {
-    return `http://127.0.0.1:${this.grpcPort}`;
+    return `${this.#scheme}://127.0.0.1:${this.grpcPort}`;
   }
 
   get httpUrl(): string {
-    return `http://127.0.0.1:${this.httpPort}`;
+    return `${this.#scheme}://127.0.0.1:${this.httpPort}`;
   }
 
   get stdout(): string {
@@ -125,6 +143,16 @@ export class BrokerProcess implements AsyncDisposable {
     await this.kill();
     await this.#temp?.[Symbol.asyncDispose]();
   }
+}
+
+/** Writes a certificate and its key into a directory. @returns the flags that name them */
+export async function certificateArgs(
+  directory: string,
+  { certificate, key }: TestCertificate,
+): Promise<string[]> {
+  const files = { certFile: join(directory, "cert.pem"), keyFile: join(directory, "key.pem") };
+  await Promise.all([writeFile(files.certFile, certificate), writeFile(files.keyFile, key)]);
+  return ["--set", `tls.certFile=${files.certFile}`, "--set", `tls.keyFile=${files.keyFile}`];
 }
 
 /** Runs the broker with arguments until it ends by itself. */

@@ -16,11 +16,18 @@ interface Running {
 /** Starts a command line inside the test's process. */
 export function start(
   args: readonly string[],
-  options: { terminal?: boolean; env?: Record<string, string>; now?: number; stdin?: string } = {},
+  options: {
+    terminal?: boolean;
+    /** Whether standard error is a terminal. */
+    errorTerminal?: boolean;
+    env?: Record<string, string>;
+    now?: number;
+    stdin?: string;
+  } = {},
 ): Running {
   const stop = new AbortController();
   const stdout = Object.assign(new PassThrough(), { isTTY: options.terminal ?? false });
-  const stderr = new PassThrough();
+  const stderr = Object.assign(new PassThrough(), { isTTY: options.errorTerminal ?? false });
   const stdin = new PassThrough();
   stdin.end(options.stdin ?? "");
   const now = options.now;

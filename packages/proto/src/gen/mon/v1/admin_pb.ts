@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file mon/v1/admin.proto.
  */
 export const file_mon_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChJtb24vdjEvYWRtaW4ucHJvdG8SBm1vbi52MSIPCg1TdGF0dXNSZXF1ZXN0IoACCg5TdGF0dXNSZXNwb25zZRIRCglicm9rZXJfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIiCgVzdGF0ZRgDIAEoDjITLm1vbi52MS5Ccm9rZXJTdGF0ZRIQCghwcm9ibGVtcxgEIAMoCRIPCgd0aW1lX21zGAUgASgDEhEKCXVwdGltZV9tcxgGIAEoBBIkCgZpbnRha2UYByABKAsyFC5tb24udjEuSW50YWtlU3RhdHVzEiIKBXN0b3JlGAggASgLMhMubW9uLnYxLlN0b3JlU3RhdHVzEiYKB3Byb2Nlc3MYCSABKAsyFS5tb24udjEuUHJvY2Vzc1N0YXR1cyLgAgoMSW50YWtlU3RhdHVzEg8KB2JhdGNoZXMYASABKAQSDwoHcmVwb3J0cxgCIAEoBBIPCgdzYW1wbGVzGAMgASgEEhgKEHJlcG9ydHNfcmVwZWF0ZWQYBCABKAQSFwoPcmVwb3J0c19yZWZ1c2VkGAUgASgEEicKCnJlamVjdGlvbnMYBiADKAsyEy5tb24udjEuUmVhc29uQ291bnQSFwoPYnl0ZXNfaW5fZmxpZ2h0GAcgASgEEhsKE2J5dGVzX2luX2ZsaWdodF9tYXgYCCABKAQSDwoHc3RyZWFtcxgJIAEoDRIkCgthY2tfbGF0ZW5jeRgKIAEoCzIPLm1vbi52MS5MYXRlbmN5EhoKEnJlcG9ydHNfcGVyX3NlY29uZBgLIAEoARIaChJzYW1wbGVzX3Blcl9zZWNvbmQYDCABKAESHAoUdGltZXN0YW1wc19jb252ZXJ0ZWQYDSABKAQiPAoLUmVhc29uQ291bnQSHgoGcmVhc29uGAEgASgOMg4ubW9uLnYxLlJlYXNvbhINCgVjb3VudBgCIAEoBCJICgdMYXRlbmN5Eg0KBWNvdW50GAEgASgEEg4KBnA1MF9tcxgCIAEoARIOCgZwOTlfbXMYAyABKAESDgoGbWF4X21zGAQgASgBIrwBCgtTdG9yZVN0YXR1cxIMCgRraW5kGAEgASgJEiYKCmR1cmFiaWxpdHkYAiABKA4yEi5tb24udjEuRHVyYWJpbGl0eRINCgVob3N0cxgDIAEoBBIOCgZzZXJpZXMYBCABKAQSDQoFYnl0ZXMYBSABKAQSFAoMcmV0ZW50aW9uX21zGAYgASgEEhEKCWNvbmZsaWN0cxgHIAEoBBIOCgZkYW1hZ2UYCCADKAkSEAoIbG9jYXRpb24YCSABKAkifgoNUHJvY2Vzc1N0YXR1cxILCgNwaWQYASABKA0SFgoOcmVzaWRlbnRfYnl0ZXMYAiABKAQSEgoKaGVhcF9ieXRlcxgDIAEoBBITCgtjcHVfc2Vjb25kcxgEIAEoARIfChdldmVudF9sb29wX2RlbGF5X3A5OV9tcxgFIAEoASqWAQoLQnJva2VyU3RhdGUSHAoYQlJPS0VSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVQlJPS0VSX1NUQVRFX1NUQVJUSU5HEAESGAoUQlJPS0VSX1NUQVRFX1NFUlZJTkcQAhIZChVCUk9LRVJfU1RBVEVfREVHUkFERUQQAxIZChVCUk9LRVJfU1RBVEVfRFJBSU5JTkcQBDJHCgxBZG1pblNlcnZpY2USNwoGU3RhdHVzEhUubW9uLnYxLlN0YXR1c1JlcXVlc3QaFi5tb24udjEuU3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_mon_v1_monitor]);
+  fileDesc("ChJtb24vdjEvYWRtaW4ucHJvdG8SBm1vbi52MSIPCg1TdGF0dXNSZXF1ZXN0IoACCg5TdGF0dXNSZXNwb25zZRIRCglicm9rZXJfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIiCgVzdGF0ZRgDIAEoDjITLm1vbi52MS5Ccm9rZXJTdGF0ZRIQCghwcm9ibGVtcxgEIAMoCRIPCgd0aW1lX21zGAUgASgDEhEKCXVwdGltZV9tcxgGIAEoBBIkCgZpbnRha2UYByABKAsyFC5tb24udjEuSW50YWtlU3RhdHVzEiIKBXN0b3JlGAggASgLMhMubW9uLnYxLlN0b3JlU3RhdHVzEiYKB3Byb2Nlc3MYCSABKAsyFS5tb24udjEuUHJvY2Vzc1N0YXR1cyLgAgoMSW50YWtlU3RhdHVzEg8KB2JhdGNoZXMYASABKAQSDwoHcmVwb3J0cxgCIAEoBBIPCgdzYW1wbGVzGAMgASgEEhgKEHJlcG9ydHNfcmVwZWF0ZWQYBCABKAQSFwoPcmVwb3J0c19yZWZ1c2VkGAUgASgEEicKCnJlamVjdGlvbnMYBiADKAsyEy5tb24udjEuUmVhc29uQ291bnQSFwoPYnl0ZXNfaW5fZmxpZ2h0GAcgASgEEhsKE2J5dGVzX2luX2ZsaWdodF9tYXgYCCABKAQSDwoHc3RyZWFtcxgJIAEoDRIkCgthY2tfbGF0ZW5jeRgKIAEoCzIPLm1vbi52MS5MYXRlbmN5EhoKEnJlcG9ydHNfcGVyX3NlY29uZBgLIAEoARIaChJzYW1wbGVzX3Blcl9zZWNvbmQYDCABKAESHAoUdGltZXN0YW1wc19jb252ZXJ0ZWQYDSABKAQiPAoLUmVhc29uQ291bnQSHgoGcmVhc29uGAEgASgOMg4ubW9uLnYxLlJlYXNvbhINCgVjb3VudBgCIAEoBCJICgdMYXRlbmN5Eg0KBWNvdW50GAEgASgEEg4KBnA1MF9tcxgCIAEoARIOCgZwOTlfbXMYAyABKAESDgoGbWF4X21zGAQgASgBIrwBCgtTdG9yZVN0YXR1cxIMCgRraW5kGAEgASgJEiYKCmR1cmFiaWxpdHkYAiABKA4yEi5tb24udjEuRHVyYWJpbGl0eRINCgVob3N0cxgDIAEoBBIOCgZzZXJpZXMYBCABKAQSDQoFYnl0ZXMYBSABKAQSFAoMcmV0ZW50aW9uX21zGAYgASgEEhEKCWNvbmZsaWN0cxgHIAEoBBIOCgZkYW1hZ2UYCCADKAkSEAoIbG9jYXRpb24YCSABKAkifgoNUHJvY2Vzc1N0YXR1cxILCgNwaWQYASABKA0SFgoOcmVzaWRlbnRfYnl0ZXMYAiABKAQSEgoKaGVhcF9ieXRlcxgDIAEoBBITCgtjcHVfc2Vjb25kcxgEIAEoARIfChdldmVudF9sb29wX2RlbGF5X3A5OV9tcxgFIAEoASIPCg1CYWNrdXBSZXF1ZXN0IkkKDkJhY2t1cFJlc3BvbnNlEg0KBWNodW5rGAEgASgMEigKCHByb2dyZXNzGAIgASgLMhYubW9uLnYxLkJhY2t1cFByb2dyZXNzInEKDkJhY2t1cFByb2dyZXNzEg0KBWJ5dGVzGAEgASgEEhIKCnBhcnRpdGlvbnMYAiABKAQSGgoScGFydGl0aW9uc19kYW1hZ2VkGAMgASgEEhEKCWZyYWdtZW50cxgEIAEoBBINCgVob3N0cxgFIAEoBCIwCg5SZXN0b3JlUmVxdWVzdBIPCgdkcnlfcnVuGAEgASgIEg0KBWNodW5rGAIgASgMIvABCg9SZXN0b3JlUmVzcG9uc2USEgoKcGFydGl0aW9ucxgBIAEoBBIRCglmcmFnbWVudHMYAiABKAQSIAoYZnJhZ21lbnRzX3Bhc3RfcmV0ZW50aW9uGAMgASgEEg0KBWhvc3RzGAQgASgEEhwKFGhvc3RzX3Bhc3RfcmV0ZW50aW9uGAUgASgEEhoKEnBhcnRpdGlvbnNfZGFtYWdlZBgGIAEoBBINCgVieXRlcxgHIAEoBBImCgpkdXJhYmlsaXR5GAggASgOMhIubW9uLnYxLkR1cmFiaWxpdHkSFAoMa2VlcF9mcm9tX21zGAkgASgDKpYBCgtCcm9rZXJTdGF0ZRIcChhCUk9LRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVCUk9LRVJfU1RBVEVfU1RBUlRJTkcQARIYChRCUk9LRVJfU1RBVEVfU0VSVklORxACEhkKFUJST0tFUl9TVEFURV9ERUdSQURFRBADEhkKFUJST0tFUl9TVEFURV9EUkFJTklORxAEMsABCgxBZG1pblNlcnZpY2USNwoGU3RhdHVzEhUubW9uLnYxLlN0YXR1c1JlcXVlc3QaFi5tb24udjEuU3RhdHVzUmVzcG9uc2USOQoGQmFja3VwEhUubW9uLnYxLkJhY2t1cFJlcXVlc3QaFi5tb24udjEuQmFja3VwUmVzcG9uc2UwARI8CgdSZXN0b3JlEhYubW9uLnYxLlJlc3RvcmVSZXF1ZXN0GhcubW9uLnYxLlJlc3RvcmVSZXNwb25zZSgBYgZwcm90bzM", [file_mon_v1_monitor]);
 
 /**
  * Asks how a broker is.
@@ -408,6 +408,203 @@ export const ProcessStatusSchema: GenMessage<ProcessStatus> = /*@__PURE__*/
   messageDesc(file_mon_v1_admin, 6);
 
 /**
+ * Asks for a backup.
+ *
+ * @generated from message mon.v1.BackupRequest
+ */
+export type BackupRequest = Message<"mon.v1.BackupRequest"> & {
+};
+
+/**
+ * Describes the message mon.v1.BackupRequest.
+ * Use `create(BackupRequestSchema)` to create a new message.
+ */
+export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 7);
+
+/**
+ * The next piece of a backup.
+ *
+ * @generated from message mon.v1.BackupResponse
+ */
+export type BackupResponse = Message<"mon.v1.BackupResponse"> & {
+  /**
+   * The file's next bytes.
+   *
+   * @generated from field: bytes chunk = 1;
+   */
+  chunk: Uint8Array;
+
+  /**
+   * What the file holds up to and with this piece.
+   *
+   * @generated from field: mon.v1.BackupProgress progress = 2;
+   */
+  progress?: BackupProgress | undefined;
+};
+
+/**
+ * Describes the message mon.v1.BackupResponse.
+ * Use `create(BackupResponseSchema)` to create a new message.
+ */
+export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 8);
+
+/**
+ * How far a backup is.
+ *
+ * @generated from message mon.v1.BackupProgress
+ */
+export type BackupProgress = Message<"mon.v1.BackupProgress"> & {
+  /**
+   * Bytes of the file.
+   *
+   * @generated from field: uint64 bytes = 1;
+   */
+  bytes: bigint;
+
+  /**
+   * Partitions: hours of a host.
+   *
+   * @generated from field: uint64 partitions = 2;
+   */
+  partitions: bigint;
+
+  /**
+   * Partitions of which not everything could be read; what could is in the file.
+   *
+   * @generated from field: uint64 partitions_damaged = 3;
+   */
+  partitionsDamaged: bigint;
+
+  /**
+   * Fragments: what one program said of one host at one instant.
+   *
+   * @generated from field: uint64 fragments = 4;
+   */
+  fragments: bigint;
+
+  /**
+   * Hosts whose metadata is in the file.
+   *
+   * @generated from field: uint64 hosts = 5;
+   */
+  hosts: bigint;
+};
+
+/**
+ * Describes the message mon.v1.BackupProgress.
+ * Use `create(BackupProgressSchema)` to create a new message.
+ */
+export const BackupProgressSchema: GenMessage<BackupProgress> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 9);
+
+/**
+ * The next piece of a backup to restore.
+ *
+ * @generated from message mon.v1.RestoreRequest
+ */
+export type RestoreRequest = Message<"mon.v1.RestoreRequest"> & {
+  /**
+   * Reads, counts, and writes nothing. Counts in the first message; ignored in the others.
+   *
+   * @generated from field: bool dry_run = 1;
+   */
+  dryRun: boolean;
+
+  /**
+   * The file's next bytes, in pieces of any size.
+   *
+   * @generated from field: bytes chunk = 2;
+   */
+  chunk: Uint8Array;
+};
+
+/**
+ * Describes the message mon.v1.RestoreRequest.
+ * Use `create(RestoreRequestSchema)` to create a new message.
+ */
+export const RestoreRequestSchema: GenMessage<RestoreRequest> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 10);
+
+/**
+ * What a restore did, or, of one that was dry, would do.
+ *
+ * @generated from message mon.v1.RestoreResponse
+ */
+export type RestoreResponse = Message<"mon.v1.RestoreResponse"> & {
+  /**
+   * Partitions of which something is stored.
+   *
+   * @generated from field: uint64 partitions = 1;
+   */
+  partitions: bigint;
+
+  /**
+   * Fragments that are stored, now or before.
+   *
+   * @generated from field: uint64 fragments = 2;
+   */
+  fragments: bigint;
+
+  /**
+   * Fragments left out because they are past retention.
+   *
+   * @generated from field: uint64 fragments_past_retention = 3;
+   */
+  fragmentsPastRetention: bigint;
+
+  /**
+   * Hosts whose metadata is there, now or before.
+   *
+   * @generated from field: uint64 hosts = 4;
+   */
+  hosts: bigint;
+
+  /**
+   * Hosts whose metadata was left out, because the host has nothing that is not past retention.
+   *
+   * @generated from field: uint64 hosts_past_retention = 5;
+   */
+  hostsPastRetention: bigint;
+
+  /**
+   * Partitions of which not everything could be read when the backup was made.
+   *
+   * @generated from field: uint64 partitions_damaged = 6;
+   */
+  partitionsDamaged: bigint;
+
+  /**
+   * Bytes of the file.
+   *
+   * @generated from field: uint64 bytes = 7;
+   */
+  bytes: bigint;
+
+  /**
+   * The durability of what was stored.
+   *
+   * @generated from field: mon.v1.Durability durability = 8;
+   */
+  durability: Durability;
+
+  /**
+   * The oldest instant that is restored, in milliseconds since the Unix epoch: the broker's clock less its retention.
+   *
+   * @generated from field: int64 keep_from_ms = 9;
+   */
+  keepFromMs: bigint;
+};
+
+/**
+ * Describes the message mon.v1.RestoreResponse.
+ * Use `create(RestoreResponseSchema)` to create a new message.
+ */
+export const RestoreResponseSchema: GenMessage<RestoreResponse> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 11);
+
+/**
  * What a broker is doing.
  *
  * @generated from enum mon.v1.BrokerState
@@ -477,6 +674,31 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof StatusRequestSchema;
     output: typeof StatusResponseSchema;
+  },
+  /**
+   * The broker's whole store, as the bytes of a file that `Restore` takes and that can be checked without a broker. The
+   * broker goes on meanwhile. What was acknowledged before the call is in it; what is stored meanwhile may be. One at a
+   * time: another gets `UNAVAILABLE`. A stream that ends without an error has the whole file.
+   *
+   * @generated from rpc mon.v1.AdminService.Backup
+   */
+  backup: {
+    methodKind: "server_streaming";
+    input: typeof BackupRequestSchema;
+    output: typeof BackupResponseSchema;
+  },
+  /**
+   * Adds what a backup holds to the broker's store, and leaves out what is past its retention. Nothing that is stored is
+   * changed or removed, so a restore can be repeated, also after one that was cut. One at a time: another gets
+   * `UNAVAILABLE`. A backup that is damaged or cut short gets `INVALID_ARGUMENT`, which names the byte; what came before
+   * that byte is stored and stays.
+   *
+   * @generated from rpc mon.v1.AdminService.Restore
+   */
+  restore: {
+    methodKind: "client_streaming";
+    input: typeof RestoreRequestSchema;
+    output: typeof RestoreResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_mon_v1_admin, 0);
