@@ -7,7 +7,9 @@ import type { WorkerAnswer, WorkerRequest } from "./worker-messages.ts";
 
 /** The worker's file beside this one, from source or built. */
 const isSource = import.meta.url.endsWith(".ts");
-const workerUrl = new URL(isSource ? "./chunk-worker.ts" : "./chunk-worker.js", import.meta.url);
+const workerUrl = isSource
+  ? new URL("./chunk-worker.ts", import.meta.url)
+  : new URL("./chunk-worker.js", import.meta.url);
 /** Flags that say how this program began would not let the worker begin; those that say what is imported must hold. */
 const execArgv = isSource
   ? ["--conditions=@mon/source"]

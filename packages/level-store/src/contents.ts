@@ -5,7 +5,6 @@ import {
   type PackResult,
   type StoreError,
   type TrimResult,
-  type WriteFate,
 } from "@mon/store";
 import type { Batch } from "./batch.ts";
 import { BatchLog } from "./batch-log.ts";
@@ -18,7 +17,7 @@ import { convertFormat1, hasFormat1, observeFormat1 } from "./format-1.ts";
 import { Generation } from "./generation.ts";
 import { Head } from "./head.ts";
 import { HighWaterFile } from "./high-water.ts";
-import { assertHostId, assertInstant } from "./host-blocks.ts";
+import { assertHostId } from "./host-blocks.ts";
 import { catalogueKey, encodeHostState } from "./host-record.ts";
 import { writeHosts } from "./host-writer.ts";
 import { Journal } from "./journal.ts";
@@ -31,7 +30,8 @@ import { type Recovered, recover } from "./recovery.ts";
 import { Settler } from "./settler.ts";
 import { SlabPool, slabBytes } from "./slab.ts";
 import { encodeVersion, formatVersion, versionKey } from "./version.ts";
-import { WriterHost } from "./writer-host.ts";
+import { Writer } from "./writer.ts";
+import { hostOf, type WriterHost } from "./writer-host.ts";
 
 /** What the contents of a directory need. */
 export interface ContentsDeps {
@@ -47,11 +47,6 @@ export interface ContentsDeps {
   /** The last record of the journal that was acknowledged, when it was given up. */
   readonly acknowledged: number | undefined;
 }
-
-const stored = Object.freeze({ status: "stored", durability: "fsync", copies: 1 } satisfies WriteFate);
-
-/** Closed generations are as many as files were given up; beyond so many in all, writes wait until chunks are made. */
-const generationsMax = 3;
 
 /** Complaints of reads that are kept; the rest is alike. */
 const complaintsLimit = 100;
@@ -69,6 +64,7 @@ export class Contents {
   readonly storeId: string;
   readonly complaints: Set<string>;
   readonly journal: Journal;
+  readonly writer: Writer;
   readonly #deps: ContentsDeps;
   readonly #recovered: Recovered;
   readonly #files: JournalFiles;
@@ -80,10 +76,6 @@ export class Contents {
   readonly #hosts: Map<string, WriterHost>;
   #losses: readonly Loss[];
   #lastOrdinal: number;
-  /** Settles when writers may go on that have to wait for a moment. */
-  #pause: Promise<void> | undefined;
-  /** Bytes of writes that wait until there is room. */
-  #waitingBytes = 0;
   /** What rearranges stored data, one at a time. */
   #maintenance: Promise<unknown> = Promise.resolve();
 
@@ -133,6 +125,13 @@ export class Contents {
       onRetry: deps.onSettleRetry,
       retryDelayMsMin: options.reopenDelayMsMin,
       retryDelayMsMax: options.reopenDelayMsMax,
+    });
+    this.writer = new Writer({
+      ...options,
+      ...shared,
+      settler: this.#settler,
+      newGeneration: (firstSequence) => this.#newGeneration(firstSequence),
+      signal: this.#end.signal,
     });
     this.#packer = new Packer({
       ...shared,
@@ -188,7 +187,7 @@ export class Contents {
     await this.#batches.append((batch) => batch.put(versionKey, encodeVersion(this.storeId)));
     const observe = (fragment: Fragment): void => {
       const { newSeries } = this.catalogue.observe(fragment);
-      this.#hostOf(fragment.hostId).unrecorded.push(...newSeries);
+      hostOf(this.#hosts, fragment.hostId).unrecorded.push(...newSeries);
     };
     await observeFormat1(this.database, observe);
     await this.#writeHosts(this.catalogue.hostIds());
@@ -236,126 +235,6 @@ export class Contents {
     if (this.complaints.size < complaintsLimit) this.complaints.add(complaint);
   }
 
-  #hostOf(hostId: string): WriterHost {
-    let host = this.#hosts.get(hostId);
-    if (host === undefined) {
-      host = new WriterHost(hostId);
-      this.#hosts.set(hostId, host);
-    }
-    return host;
-  }
-
-  /**
-   * Writes fragments; what is rejected is settled at once, the rest when it is durable.
-   *
-   * @param isLimited - whether the host's limit of series holds
-   */
-  async write(
-    fragments: readonly Fragment[],
-    isLimited: boolean,
-    retry: (reason: string) => WriteFate,
-  ): Promise<WriteFate[]> {
-    let refusal = this.#refusal;
-    while (refusal === undefined && (this.#pause !== undefined || this.#isFull)) {
-      refusal = await this.#wait(fragments);
-    }
-    if (refusal !== undefined) {
-      const reason = refusal;
-      return fragments.map(() => retry(reason));
-    }
-    this.#rollWhenDue();
-    const fates = fragments.map((fragment) => this.#add(fragment, isLimited));
-    try {
-      await this.journal.flush();
-    } catch (failure) {
-      const reason = failure instanceof Error ? failure.message : String(failure);
-      return fates.map((fate) => (fate.status === "stored" ? retry(reason) : fate));
-    }
-    return fates;
-  }
-
-  /** Why nothing is taken now. */
-  get #refusal(): string | undefined {
-    const failure = this.journal.failure ?? this.#batches.failure;
-    if (failure !== undefined) return failure.message;
-    if (this.#end.signal.aborted) return "the store is being closed";
-    const { queuedBytes } = this.journal;
-    if (queuedBytes <= this.#deps.options.maxQueuedBytes) return undefined;
-    return `${queuedBytes} bytes wait to be written already`;
-  }
-
-  /** Waits for a moment, or until there is room in memory. @returns why fragments are not taken after all */
-  async #wait(fragments: readonly Fragment[]): Promise<string | undefined> {
-    await this.#pause;
-    if (this.#isFull) {
-      this.#settler.begin();
-      if (this.#settler.failure !== undefined || this.#waitingBytes > this.#deps.options.maxQueuedBytes) {
-        return `${this.journal.head.bytes} bytes wait to be made into chunks already`;
-      }
-      const bytes = fragments.reduce((sum, fragment) => sum + fragment.bytes.length, 0);
-      this.#waitingBytes += bytes;
-      await this.#settler.progress();
-      this.#waitingBytes -= bytes;
-    }
-    return this.#refusal;
-  }
-
-  get #isFull(): boolean {
-    const { head } = this.journal;
-    if (head.generations.length > generationsMax) return true;
-    return head.active.bytes >= this.#deps.options.generationBytes && head.closed !== undefined;
-  }
-
-  #rollWhenDue(): void {
-    const { head } = this.journal;
-    if (head.closed !== undefined) return;
-    const { generationBytes } = this.#deps.options;
-    if (head.active.bytes >= generationBytes || this.#isOld) this.#roll();
-  }
-
-  get #isOld(): boolean {
-    const { active } = this.journal.head;
-    return active.count > 0 && this.#deps.now() - active.begunMs >= this.#deps.options.generationAgeMs;
-  }
-
-  #roll(): void {
-    this.journal.roll(this.#newGeneration(this.journal.nextSequence));
-    this.#settler.begin();
-  }
-
-  #add(fragment: Fragment, isLimited: boolean): WriteFate {
-    const { catalogue, journal } = this;
-    const { hostId, timestampMs, idHigh, idLow, layout } = fragment;
-    let host: WriterHost;
-    try {
-      assertInstant(timestampMs);
-      host = this.#hostOf(hostId);
-    } catch (error) {
-      return rejected(error);
-    }
-    const bytes = journal.append(host, timestampMs, fragment.bytes, layout);
-    const owned = { hostId, timestampMs, idHigh, idLow, bytes, layout };
-    try {
-      if (!isLimited) {
-        host.unrecorded.push(...catalogue.observe(owned).newSeries);
-        return stored;
-      }
-      const admission = catalogue.admit(owned);
-      if (admission.newSeries.length > 0) host.unrecorded.push(...admission.newSeries);
-      if (admission.fragment === owned) return stored;
-      const { refusedSamples } = admission;
-      journal.undo(host);
-      if (admission.fragment === undefined) {
-        return { status: "rejected", reason: catalogue.limitReason, refusedSamples };
-      }
-      journal.append(host, timestampMs, admission.fragment.bytes, undefined);
-      return { ...stored, refusedSamples };
-    } catch (error) {
-      journal.undo(host);
-      return rejected(error);
-    }
-  }
-
   async setMetadata(hostId: string, metadata: Readonly<Record<string, string>>): Promise<void> {
     assertHostId(hostId);
     await this.#batches.append((batch) => {
@@ -383,8 +262,7 @@ export class Contents {
 
   /** Writers wait meanwhile: what is written of hosts must not tell of what is not yet durable. */
   async #trimCatalogue(beforeMs: number): Promise<TrimResult> {
-    const pause = Promise.withResolvers<void>();
-    this.#pause = pause.promise;
+    const resume = this.writer.pause();
     let seriesRemoved = 0;
     let hostsRemoved = 0;
     let committed: Promise<void>;
@@ -407,8 +285,7 @@ export class Contents {
         this.#trimLosses(beforeMs, batch);
       });
     } finally {
-      this.#pause = undefined;
-      pause.resolve();
+      resume();
     }
     await committed;
     return { beforeMs, hostsRemoved, seriesRemoved };
@@ -432,7 +309,7 @@ export class Contents {
     await this.#settleAll(
       (generation) =>
         generation.minBlockEndMs <= closedBeforeMs &&
-        (generation.maxBlockEndMs <= closedBeforeMs || this.#isOld),
+        (generation.maxBlockEndMs <= closedBeforeMs || this.writer.isOld),
     );
     return this.#packer.pack(closedBeforeMs);
   }
@@ -443,7 +320,7 @@ export class Contents {
     await this.#settler.settleClosed();
     if (head.active.count === 0 || !wantsActive(head.active)) return;
     while (head.closed !== undefined) await this.#settler.settleClosed();
-    this.#roll();
+    this.writer.roll();
     await this.#settler.settleClosed();
   }
 
@@ -469,10 +346,6 @@ export class Contents {
     await Promise.allSettled(this.journal.head.generations.map(({ file }) => file));
     await this.#files.close();
   }
-}
-
-function rejected(error: unknown): WriteFate {
-  return { status: "rejected", reason: error instanceof Error ? error.message : String(error) };
 }
 
 function lossKey({ of, firstSequence }: Loss): Uint8Array {

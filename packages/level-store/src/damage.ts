@@ -33,7 +33,7 @@ export interface Gap {
 }
 
 /** What is known of a gap from the commits before and after it. */
-export function lossOf(of: "journal" | "level", { firstSequence, lastSequence, before, after }: Gap): Loss {
+function lossOf(of: "journal" | "level", { firstSequence, lastSequence, before, after }: Gap): Loss {
   const isCovered = lastSequence - firstSequence < recentCommits && after.recent.minMs <= after.recent.maxMs;
   return {
     of,

@@ -195,7 +195,7 @@ export class Database {
     }
   }
 
-  /** Bytes of all files of the directory. */
+  /** Bytes of all files of the directory, the journal's among them. */
   async fileBytes(): Promise<number> {
     return (await filesOf(this.directory)).reduce((sum, file) => sum + file.bytes, 0);
   }
@@ -209,9 +209,9 @@ async function assertHasCurrent(directory: string): Promise<void> {
   throw new StoreError("STORE_CORRUPT", `${directory}: expected a file CURRENT beside ${table}, got none`);
 }
 
-/** The files of a directory and their sizes; one that vanishes meanwhile is left out. */
+/** The files of a directory and of those in it, and their sizes; one that vanishes meanwhile is left out. */
 export async function filesOf(directory: string): Promise<{ name: string; bytes: number }[]> {
-  const names = await readdir(directory);
+  const names = await readdir(directory, { recursive: true });
   const files = await Promise.all(
     names.map(async (name) => {
       const found = await stat(join(directory, name)).catch((error: NodeJS.ErrnoException) => {

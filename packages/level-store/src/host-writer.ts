@@ -18,8 +18,8 @@ export interface HostWriterDeps {
 
 /** Hosts whose records are encoded in one turn; more would hold up the event loop. */
 const hostsPerTurn = 64;
-/** Bytes of host records in one batch. */
-const batchBytes = 512 * 1024;
+/** Bytes of host records in one batch: records are small, and each costs a call. */
+const batchBytes = 128 * 1024;
 
 /**
  * Writes what is known of hosts: series that have no record yet, and last values. The catalogue is ahead of the journal;

@@ -26,7 +26,7 @@ export function putInteger(view: DataView, offset: number, value: number): void 
 }
 
 /** The upper half of a whole number as {@link putInteger} writes it, sign bit flipped. */
-export function integerHigh(value: number): number {
+function integerHigh(value: number): number {
   return (Math.floor(value / 0x1_0000_0000) ^ 0x8000_0000) >>> 0;
 }
 

@@ -220,7 +220,7 @@ export class LevelStore implements MetricStore {
     if (this.#outage !== undefined || contents === undefined) {
       return fragments.map(() => this.#retry(this.#outage?.reason ?? "the directory is being opened"));
     }
-    return contents.write(fragments, isLimited, (reason) => this.#retry(reason));
+    return contents.writer.write(fragments, isLimited, (reason) => this.#retry(reason));
   }
 
   #retry(reason: string): WriteFate {

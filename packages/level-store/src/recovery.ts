@@ -16,7 +16,7 @@ import { scanSequences } from "./sequence-scan.ts";
 import type { SlabPool } from "./slab.ts";
 import { scanChunks } from "./stored-chunk.ts";
 import { decodeVersion, newVersion, type Version, versionKey } from "./version.ts";
-import { WriterHost } from "./writer-host.ts";
+import { hostOf, type WriterHost } from "./writer-host.ts";
 
 /** What a directory held when it was opened. */
 export interface Recovered {
@@ -191,7 +191,8 @@ class Recovery {
       for (const { partition, chunk } of chunks) {
         const host = this.#catalogue.ensureHost(partition.hostId);
         for (const [index, series] of chunk.series.entries()) {
-          if (this.#catalogue.addSeries(host, series)) this.#host(host.hostId).unrecorded.push(series);
+          if (this.#catalogue.addSeries(host, series))
+            hostOf(this.#hosts, host.hostId).unrecorded.push(series);
           try {
             noteLastValues(host, chunk.column(index));
           } catch (error) {
@@ -203,21 +204,12 @@ class Recovery {
     }
   }
 
-  #host(hostId: string): WriterHost {
-    let host = this.#hosts.get(hostId);
-    if (host === undefined) {
-      host = new WriterHost(hostId);
-      this.#hosts.set(hostId, host);
-    }
-    return host;
-  }
-
   #replay({ files }: JournalScan): Generation[] {
     return files.map((file) =>
       recoverGeneration(
         file,
         this.#deps.slabs,
-        (hostId) => this.#host(hostId),
+        (hostId) => hostOf(this.#hosts, hostId),
         (host, { hostId, timestampMs, bytes }) => {
           try {
             const fragment = { hostId, timestampMs, bytes, idHigh: 0, idLow: 0 };

@@ -47,3 +47,13 @@ export class WriterHost {
     generation.push(this.inGeneration!, timestampMs, offset, length, number, this.#blockStartMs + blockMs);
   }
 }
+
+/** The host of an id, made when it is new. @throws {RangeError} when the id is none */
+export function hostOf(hosts: Map<string, WriterHost>, hostId: string): WriterHost {
+  let host = hosts.get(hostId);
+  if (host === undefined) {
+    host = new WriterHost(hostId);
+    hosts.set(hostId, host);
+  }
+  return host;
+}

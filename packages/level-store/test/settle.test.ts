@@ -4,7 +4,7 @@ import type { Fragment, WriteFate } from "@mon/store";
 import { Level } from "level";
 import { describe, expect, it } from "vitest";
 import { Attempts } from "./attempts.ts";
-import { failWorkers, mendWorkers } from "./builtins.ts";
+import { failSyncs, failWorkers, mendSyncs, mendWorkers } from "./builtins.ts";
 import { collect, contentsOf, readAll, report } from "./contents.ts";
 import { copyOf, openStore, settle, t0, temporaryDirectory } from "./directory.ts";
 
@@ -106,21 +106,21 @@ it("leaves nobody waiting when it is closed while chunks are made", async () => 
 });
 
 it("is read the same while it is made into chunks, by readers that began before", async () => {
-  const options = { maxSliceSamples: 100, generationBytes: 40_000 };
+  const options = { generationBytes: 40_000 };
   const store = await openStore(await temporaryDirectory(), { options });
-  for (let i = 0; i < 60; i++) await store.write([wide("h", t0 + i * 1_000, i)]);
+  for (let i = 0; i < 60; i++) await store.write([wide("h", t0 + i * 600_000, i)]);
   const expected = (await readAll(store, "h")).points;
-  const read = store.read({ hostId: "h", startMs: t0, endMs: t0 + hourMs });
   const points: string[] = [];
-  for await (const { columns } of read) {
+  // A slice for each hour.
+  for await (const { columns } of store.read({ hostId: "h", startMs: t0, endMs: packAll })) {
     for (const { series, timestampsMs, values } of columns) {
       for (const [i, timestampMs] of timestampsMs.entries()) {
         points.push(`${series.name} ${timestampMs} ${values[i]}`);
       }
     }
-    // Memory would be written over if it were used again.
     if (points.length > 200) continue;
-    for (let i = 0; i < 200; i++) await store.write([wide("other", t0 + points.length + i, -i)]);
+    // Writes over the memory of what is still to be read, if that is used again.
+    for (let i = 0; i < 300; i++) await store.write([wide("x", t0 + i * 1_000, -i)]);
     await store.pack(packAll);
   }
   expect(points.sort()).toEqual(expected);
@@ -142,6 +142,29 @@ it("keeps last values and data right when memory is used again", async () => {
     expect((await readAll(store, `quiet-${i}`)).points).toContain(`metric_3 ${t0 + i} ${i + 3}`);
   }
   expect((await readAll(store, "busy")).points).toHaveLength(12_000);
+});
+
+it("never writes down a last value whose report was lost (R19)", async () => {
+  const attempts = new Attempts();
+  const { wait, logger } = attempts;
+  // Its thread takes a while to begin; the sync fails meanwhile.
+  const maker = new ChunkMaker();
+  const options = { generationBytes: 2_000 };
+  const store = await openStore(await temporaryDirectory(), { options, wait, logger, maker });
+  for (let i = 0; i < 5; i++) await store.write([report("h", t0 + i, { a: i }), wide("h", t0 + i, i)]);
+  expect((await store.stats()).generations).toBe(2);
+  failSyncs();
+  expect(await store.write([report("h", t0 + 100, { a: 999 })])).toMatchObject([{ status: "retry" }]);
+  mendSyncs();
+  // When this is answered the chunks are made; then last values would be written.
+  await maker.pack({ partition: { hostId: "h", blockStartMs: 0 }, records: [] });
+  for (let turn = 0; turn < 1_000; turn++) await setImmediate();
+  await attempts.next("writes are taken again");
+  await store.pack(packAll);
+  const [latest] = await store.latest(["h"]);
+  expect(latest!.samples.find(({ name }) => name === "a")).toMatchObject({ value: 4, timestampMs: t0 + 4 });
+  await store.close();
+  await maker.close();
 });
 
 it("makes chunks of what is old, though it is little", async () => {

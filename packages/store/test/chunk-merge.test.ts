@@ -78,7 +78,7 @@ describe("merging columns of one series", () => {
         expect(naiveColumn(column)).toBe(naiveColumn(naive.column));
         expect(conflicts).toBe(naive.conflicts);
       }),
-      isFull ? 50_000 : 500,
+      isFull ? 20_000 : 500,
     );
   });
 
@@ -94,7 +94,7 @@ describe("merging columns of one series", () => {
         expect(mergeColumns(shuffled).conflicts).toBe(merged.conflicts);
         expect(naiveColumn(mergeColumns([...parts, ...shuffled]).column)).toBe(naiveColumn(merged.column));
       }),
-      isFull ? 20_000 : 200,
+      isFull ? 10_000 : 200,
     );
   });
 
@@ -104,7 +104,7 @@ describe("merging columns of one series", () => {
         const stepwise = parts.slice(1).reduce((sum, part) => mergeColumns([sum, part]).column, parts[0]!);
         expect(naiveColumn(stepwise)).toBe(naiveColumn(mergeColumns(parts).column));
       }),
-      isFull ? 20_000 : 200,
+      isFull ? 10_000 : 200,
     );
   });
 

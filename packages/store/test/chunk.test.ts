@@ -37,7 +37,7 @@ describe("a chunk", () => {
           expect(chunk.startMs).toBe(Math.min(...columns.map(({ timestampsMs }) => timestampsMs[0]!)));
           expect(chunk.endMs).toBe(Math.max(...columns.map(({ timestampsMs }) => timestampsMs.at(-1)!)));
         }),
-        isFull ? 20_000 : 150,
+        isFull ? 5_000 : 150,
       );
     });
 
@@ -54,7 +54,7 @@ describe("a chunk", () => {
             expect(naiveColumn(chunk.column(index, range))).toBe(naiveRange(naiveColumn(column), range));
           }
         }),
-        isFull ? 20_000 : 100,
+        isFull ? 5_000 : 100,
       );
     });
 
