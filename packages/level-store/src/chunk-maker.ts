@@ -41,7 +41,8 @@ export class ChunkMaker {
         places: generation.places.slice(0, 3 * count),
         previous: generation.previous.slice(0, count),
         layouts: generation.layouts.slice(0, count),
-        hosts: [...hosts.values()].map(({ hostId, last }) => [hostId, last] as const),
+        hostIds: [...hosts.keys()].join("\n"),
+        lasts: Int32Array.from(hosts.values(), ({ last }) => last),
         wallMs,
       };
       next = this.#ask({ kind: "settle", generation: closed });
