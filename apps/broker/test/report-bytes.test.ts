@@ -5,6 +5,7 @@ import { ReportBatchSchema } from "@mon/proto/wire";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrpcFrames, grpcFrame } from "../src/doors/grpc-frames.ts";
+import { MessageBuffers } from "../src/doors/message-buffers.ts";
 import { outcomeMessage } from "../src/services/outcome-message.ts";
 import { decodeReportBatch, encodeReportResponse } from "../src/services/report-batch.ts";
 
@@ -16,17 +17,22 @@ describe("frames of a gRPC call", () => {
     fc.assert(
       fc.property(
         fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 8 }),
-        fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 40 }),
+        fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 40 }),
         (messages, cuts) => {
           const bytes = Buffer.concat(messages.map(grpcFrame));
-          const frames = new GrpcFrames(1_000);
-          const taken: Uint8Array[] = [];
+          const buffers = new MessageBuffers();
+          const frames = new GrpcFrames(1_000, buffers);
+          const taken: number[][] = [];
           for (let at = 0, i = 0; at < bytes.length; i++) {
             const end = at + cuts[i % cuts.length]!;
-            taken.push(...frames.take(bytes.subarray(at, end)));
+            for (const message of frames.take(bytes.slice(at, end))) {
+              taken.push([...message]);
+              message.fill(0xee);
+              buffers.give(message);
+            }
             at = end;
           }
-          expect(taken.map((message) => [...message])).toEqual(messages.map((message) => [...message]));
+          expect(taken).toEqual(messages.map((message) => [...message]));
           expect(frames.isInMessage).toBe(false);
         },
       ),
@@ -35,7 +41,7 @@ describe("frames of a gRPC call", () => {
   });
 
   it("know when a message has begun that is not whole", () => {
-    const frames = new GrpcFrames(1_000);
+    const frames = new GrpcFrames(1_000, new MessageBuffers());
     const bytes = grpcFrame(new Uint8Array(10));
     for (let end = 1; end < bytes.length; end++) {
       expect([...frames.take(bytes.subarray(end - 1, end))]).toEqual([]);
@@ -45,12 +51,23 @@ describe("frames of a gRPC call", () => {
     expect(frames.isInMessage).toBe(false);
   });
 
+  it("are put together in memory that grows with what has come", () => {
+    const message = new Uint8Array(300_000).map((_, i) => i);
+    const frames = new GrpcFrames(4_000_000, new MessageBuffers());
+    const bytes = grpcFrame(message);
+    const taken: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length; at += 16_384)
+      taken.push(...frames.take(bytes.subarray(at, at + 16_384)));
+    expect(taken).toHaveLength(1);
+    expect(Buffer.compare(taken[0]!, message)).toBe(0);
+  });
+
   it("are refused when too large, before their bytes have come, and when compressed", () => {
-    const over = new GrpcFrames(10);
+    const over = new GrpcFrames(10, new MessageBuffers());
     expect(() => [...over.take(Uint8Array.of(0, 0xff, 0xff, 0xff, 0xff))]).toThrow(
       expect.objectContaining({ code: Code.ResourceExhausted }),
     );
-    const compressed = new GrpcFrames(10);
+    const compressed = new GrpcFrames(10, new MessageBuffers());
     expect(() => [...compressed.take(Uint8Array.of(1, 0, 0, 0, 1, 7))]).toThrow(
       expect.objectContaining({ code: Code.InvalidArgument }),
     );

@@ -10,6 +10,7 @@ import { MemoryStore } from "@mon/store";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { GrpcDoor } from "../src/doors/grpc-door.ts";
 import { GrpcFrames } from "../src/doors/grpc-frames.ts";
+import { MessageBuffers } from "../src/doors/message-buffers.ts";
 import { MessageProgress } from "../src/doors/message-progress.ts";
 import { ReportCall } from "../src/doors/report-call.ts";
 import { RpcHandler } from "../src/doors/rpc-handler.ts";
@@ -37,6 +38,7 @@ class Harness implements AsyncDisposable {
   readonly connection: ByteBudget;
   readonly broker: ByteBudget;
   readonly draining = new AbortController();
+  readonly buffers = new MessageBuffers();
   /** What was submitted and has no outcome yet, by order of arrival. */
   readonly open: ((outcome: Outcome) => void)[] = [];
   readonly answers: ReportResponse[] = [];
@@ -74,6 +76,7 @@ class Harness implements AsyncDisposable {
         },
         draining: harness.draining.signal,
         messageBytesMax: 1_000_000,
+        buffers: harness.buffers,
         progress: new MessageProgress(() => 0),
         failed: ({ code }) => harness.failures.push(code),
       });
@@ -86,7 +89,7 @@ class Harness implements AsyncDisposable {
     harness.stream = harness.#client.call(path, contentType);
     harness.ended = answerOf(harness.stream);
     harness.stream.once("end", () => harness.stream.end());
-    const frames = new GrpcFrames(1_000_000);
+    const frames = new GrpcFrames(1_000_000, new MessageBuffers());
     harness.stream.on("data", (piece: Buffer) => {
       for (const message of frames.take(piece))
         harness.answers.push(fromBinary(ReportResponseSchema, message));
@@ -145,6 +148,27 @@ describe("a report call over plain gRPC", () => {
     expect(await call.ended).toMatchObject({ code: 0 });
     expect(call.acked).toBe(3);
     await call.run;
+  });
+
+  it("uses the memory of a message again when all of it is stored, and never while some of it is in doubt", async () => {
+    await using call = await Harness.start();
+    const given = vi.spyOn(call.buffers, "give");
+    const taken = vi.spyOn(call.buffers, "take");
+    const large = 100_000;
+    call.send(1, large);
+    call.send(2, large);
+    await call.settle();
+    expect(call.open).toHaveLength(2);
+    given.mockClear();
+    call.open[0]!({ ...stored, refusals: [{ reportIndex: 0, message: "it took too long" }] });
+    await call.settle();
+    expect(given).not.toHaveBeenCalled();
+    call.open[1]!(stored);
+    await call.settle();
+    expect(given).toHaveBeenCalledTimes(1);
+    const [memory] = given.mock.calls[0]!;
+    const lent = taken.mock.results.map(({ value }) => (value as Buffer).buffer);
+    expect(lent).toContain(memory.buffer);
   });
 
   it("takes no more than 256 unanswered batches (R8), and goes on when some are answered", async () => {

@@ -1,30 +1,34 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { MessageBuffers } from "./message-buffers.ts";
 
 /** Bytes before a message: a flag that says whether it is compressed, and its length. */
 const prefixBytes = 5;
 
 /**
  * Takes messages out of the bytes of a gRPC call, however they are cut. A message that lies whole in one piece is a view
- * of it; one that is spread over several is put together once.
+ * of it; one that is spread over several is put together as they come, in memory that can be given back.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, "Length-Prefixed-Message"
  */
 export class GrpcFrames {
   readonly #messageBytesMax: number;
-  /** What has come of a message that is not whole, piece by piece. */
-  #pieces: Uint8Array[] = [];
-  #bytes = 0;
-  /** Bytes of that message, its prefix among them; unknown until the prefix is there. */
-  #wanted = prefixBytes;
-  #knowsLength = false;
+  readonly #buffers: MessageBuffers;
+  readonly #prefix = Buffer.alloc(prefixBytes);
+  #prefixFilled = 0;
+  /** What has come of a message that is not whole; undefined while none has begun. */
+  #message: Buffer | undefined;
+  #filled = 0;
+  /** Bytes of that message. */
+  #wanted = 0;
 
-  constructor(messageBytesMax: number) {
+  constructor(messageBytesMax: number, buffers: MessageBuffers) {
     this.#messageBytesMax = messageBytesMax;
+    this.#buffers = buffers;
   }
 
   /** Whether a message has begun that is not whole. */
   get isInMessage(): boolean {
-    return this.#bytes > 0;
+    return this.#prefixFilled > 0;
   }
 
   /**
@@ -35,41 +39,61 @@ export class GrpcFrames {
    */
   *take(piece: Uint8Array): Generator<Uint8Array, void, void> {
     let rest = piece;
-    while (this.#bytes + rest.length >= this.#wanted) {
-      const missing = this.#wanted - this.#bytes;
-      if (!this.#knowsLength) {
-        const prefix = this.#joined(rest.subarray(0, missing));
-        this.#wanted = prefixBytes + this.#lengthOf(prefix);
-        this.#knowsLength = true;
-        // The prefix stays where it is, so that a message in one piece is one view.
-        if (this.#bytes === 0) {
-          if (rest.length < this.#wanted) break;
-          yield rest.subarray(prefixBytes, this.#wanted);
-          rest = rest.subarray(this.#wanted);
-          this.#begin();
+    while (rest.length > 0) {
+      if (this.#prefixFilled === 0 && rest.length >= prefixBytes) {
+        const end = prefixBytes + this.#lengthOf(rest);
+        if (end <= rest.length) {
+          yield rest.subarray(prefixBytes, end);
+          rest = rest.subarray(end);
+          continue;
         }
-        continue;
       }
-      const message = this.#joined(rest.subarray(0, missing)).subarray(prefixBytes);
-      rest = rest.subarray(missing);
+      rest = rest.subarray(this.#isPrefixWhole ? this.#takeBody(rest) : this.#takePrefix(rest));
+      if (!this.#isPrefixWhole || this.#filled < this.#wanted) continue;
+      const message = this.#message ?? Buffer.alloc(0);
       this.#begin();
-      yield message;
+      yield message.subarray(0, this.#wanted);
     }
-    if (rest.length === 0) return;
-    this.#pieces.push(rest);
-    this.#bytes += rest.length;
+  }
+
+  get #isPrefixWhole(): boolean {
+    return this.#prefixFilled === prefixBytes;
+  }
+
+  /** @returns how many bytes of the piece belong to the prefix */
+  #takePrefix(piece: Uint8Array): number {
+    const count = Math.min(piece.length, prefixBytes - this.#prefixFilled);
+    this.#prefix.set(piece.subarray(0, count), this.#prefixFilled);
+    this.#prefixFilled += count;
+    if (this.#isPrefixWhole) this.#wanted = this.#lengthOf(this.#prefix);
+    return count;
+  }
+
+  /** @returns how many bytes of the piece belong to the message */
+  #takeBody(piece: Uint8Array): number {
+    const count = Math.min(piece.length, this.#wanted - this.#filled);
+    this.#roomFor(this.#filled + count).set(piece.subarray(0, count), this.#filled);
+    this.#filled += count;
+    return count;
+  }
+
+  /** Memory grows with what has come, not with what a prefix promises. */
+  #roomFor(bytes: number): Buffer {
+    const message = this.#message;
+    if (message !== undefined && bytes <= message.length) return message;
+    const larger = this.#buffers.take(bytes);
+    if (message !== undefined) {
+      larger.set(message.subarray(0, this.#filled));
+      this.#buffers.give(message);
+    }
+    this.#message = larger;
+    return larger;
   }
 
   #begin(): void {
-    this.#pieces = [];
-    this.#bytes = 0;
-    this.#wanted = prefixBytes;
-    this.#knowsLength = false;
-  }
-
-  /** What has come, and what comes after it. */
-  #joined(last: Uint8Array): Uint8Array {
-    return this.#pieces.length === 0 ? last : Buffer.concat([...this.#pieces, last]);
+    this.#prefixFilled = 0;
+    this.#message = undefined;
+    this.#filled = 0;
   }
 
   #lengthOf(prefix: Uint8Array): number {

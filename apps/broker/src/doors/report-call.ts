@@ -4,14 +4,23 @@ import type { Outcome } from "@mon/intake";
 import { decodeReportBatch, encodeReportResponse, type ReportBatch } from "../services/report-batch.ts";
 import { type ReportStreamDeps, refusedOutcome, stopping, unansweredMax } from "../services/report-stream.ts";
 import { GrpcFrames, grpcFrame } from "./grpc-frames.ts";
+import type { MessageBuffers } from "./message-buffers.ts";
 import type { MessageProgress } from "./message-progress.ts";
 
 /** What a report call works with besides its request and response. */
 export interface ReportCallDeps extends Omit<ReportStreamDeps, "signal"> {
   readonly messageBytesMax: number;
+  /** Where memory for messages comes from, and goes when all of a message is stored. */
+  readonly buffers: MessageBuffers;
   readonly progress: MessageProgress;
   /** Told of the error that ends the call. */
   readonly failed: (error: ConnectError) => void;
+}
+
+/** A batch, and the message whose bytes its reports are views of. */
+interface Arrival {
+  readonly message: Uint8Array;
+  readonly batch: ReportBatch;
 }
 
 /** Whether a call is plain gRPC over HTTP/2: binary, uncompressed, without a deadline. The rest goes through Connect. */
@@ -53,7 +62,7 @@ export class ReportCall {
     this.#request = request;
     this.#response = response;
     this.#deps = deps;
-    this.#frames = new GrpcFrames(deps.messageBytesMax);
+    this.#frames = new GrpcFrames(deps.messageBytesMax, deps.buffers);
   }
 
   /** Settles when the call is over; rejects with what the caller got as an internal error. */
@@ -125,7 +134,8 @@ export class ReportCall {
     while (this.#backlog.length > 0 && this.#failure === undefined && this.#hasRoom()) {
       // Read too late: it gets no outcome, so the call must not end as if it had.
       if (this.#deps.draining.aborted) throw stopping();
-      this.#take(decodeReportBatch(this.#backlog.shift()!));
+      const message = this.#backlog.shift()!;
+      this.#take({ message, batch: decodeReportBatch(message) });
     }
     if (this.#backlog.length > 0) this.#request.pause();
     else if (this.#request.isPaused()) this.#request.resume();
@@ -136,22 +146,23 @@ export class ReportCall {
     return !this.#isAwaitingRoom && this.#isWritable && this.#open + this.#answers.length < unansweredMax;
   }
 
-  #take(batch: ReportBatch): void {
+  #take(arrival: Arrival): void {
     const arrivedAt = performance.now();
     let bytes = 0;
-    for (const report of batch.reports) bytes += report.length;
+    for (const report of arrival.batch.reports) bytes += report.length;
     this.#open++;
-    if (this.#deps.admission.tryEnter(bytes)) this.#submit(batch, bytes, arrivedAt);
-    else void this.#awaitRoom(batch, bytes, arrivedAt);
+    if (this.#deps.admission.tryEnter(bytes)) this.#submit(arrival, bytes, arrivedAt);
+    else void this.#awaitRoom(arrival, bytes, arrivedAt);
   }
 
-  async #awaitRoom(batch: ReportBatch, bytes: number, arrivedAt: number): Promise<void> {
+  async #awaitRoom(arrival: Arrival, bytes: number, arrivedAt: number): Promise<void> {
+    const { batch } = arrival;
     const { admission, refused } = this.#deps;
     this.#isAwaitingRoom = true;
     const refusal = await admission.enter(bytes, this.#over.signal);
     this.#isAwaitingRoom = false;
     if (refusal === undefined) {
-      this.#submit(batch, bytes, arrivedAt);
+      this.#submit(arrival, bytes, arrivedAt);
     } else {
       refused(batch.reports.length);
       this.#answer(batch.sequence, refusedOutcome(batch.reports.length, refusal));
@@ -159,8 +170,8 @@ export class ReportCall {
     this.#guarded(() => this.#work());
   }
 
-  #submit({ sequence, reports }: ReportBatch, bytes: number, arrivedAt: number): void {
-    const { intake, admission, acked } = this.#deps;
+  #submit({ message, batch: { sequence, reports } }: Arrival, bytes: number, arrivedAt: number): void {
+    const { intake, admission, acked, buffers } = this.#deps;
     const failed = (error: unknown): void => {
       admission.leave(bytes);
       this.#open--;
@@ -170,6 +181,8 @@ export class ReportCall {
       void intake.submit(reports).then((outcome) => {
         admission.leave(bytes);
         acked(performance.now() - arrivedAt);
+        // The store may still be at work on what was refused because it took too long.
+        if (outcome.refusals.length === 0) buffers.give(message);
         this.#answer(sequence, outcome);
       }, failed);
     } catch (error) {

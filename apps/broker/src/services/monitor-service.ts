@@ -13,6 +13,7 @@ import {
 import type { PushBatch, ReportBatch } from "@mon/proto/wire";
 import { type MetricStore, StoreError } from "@mon/store";
 import { type Connection, connectionKey } from "../doors/connection.ts";
+import { MessageBuffers } from "../doors/message-buffers.ts";
 import type { MessageProgress } from "../doors/message-progress.ts";
 import { ReportCall } from "../doors/report-call.ts";
 import { countCallError } from "../doors/rpc-handler.ts";
@@ -45,6 +46,7 @@ const metadataLimits = { entries: 32, bytes: 1_024 } as const;
 /** `mon.v1.MonitorService`. Batches come as the wire twins, whose reports are bytes. */
 export class MonitorHandlers {
   readonly #deps: MonitorDeps;
+  readonly #buffers = new MessageBuffers();
 
   constructor(deps: MonitorDeps) {
     this.#deps = deps;
@@ -103,6 +105,7 @@ export class MonitorHandlers {
       refused: (reports) => this.#countRefused(reports),
       draining,
       messageBytesMax,
+      buffers: this.#buffers,
       progress,
       failed: (error) => countCallError(telemetry, error),
     });
