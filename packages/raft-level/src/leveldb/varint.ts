@@ -1,0 +1,36 @@
+/** Reads LevelDB's variable-length integers and length-prefixed bytes one after another. */
+export class VarintReader {
+  readonly #bytes: Uint8Array;
+  #at: number;
+
+  constructor(bytes: Uint8Array, at = 0) {
+    this.#bytes = bytes;
+    this.#at = at;
+  }
+
+  get done(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  get at(): number {
+    return this.#at;
+  }
+
+  /** @throws {RangeError} when the bytes end or the number is beyond 2^53 */
+  integer(): number {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = this.#bytes[this.#at++];
+      if (byte === undefined) throw new RangeError("expected an integer, got the end");
+      value += (byte & 127) * scale;
+      if (!Number.isSafeInteger(value)) throw new RangeError("expected an integer below 2^53");
+      if (byte < 128) return value;
+    }
+  }
+
+  /** @throws {RangeError} when the bytes end */
+  skip(bytes: number): void {
+    this.#at += bytes;
+    if (this.#at > this.#bytes.length) throw new RangeError(`expected ${bytes} more bytes, got the end`);
+  }
+}
