@@ -33,7 +33,9 @@ export interface BlockReadOptions {
 }
 
 /** Samples decoded in one turn of the event loop. */
-const samplesPerTurn = 50_000;
+const samplesPerTurn = 8_192;
+/** What a column costs besides its samples, in samples. */
+const samplesPerColumn = 64;
 /** How many slices are decoded at once: a column of a chunk is read from its beginning each time. */
 const slicesPerPart = 4;
 
@@ -104,7 +106,7 @@ async function columnsOf(
       if (!isWanted) continue;
       try {
         const column = chunk.column(index, range);
-        samples += column.timestampsMs.length;
+        samples += samplesPerColumn + column.timestampsMs.length;
         add(key, column);
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;

@@ -28,6 +28,9 @@ export interface QuerySummary {
 /** What a read costs besides its samples, in samples: an empty one is not free either. */
 const workPerRead = 1_000;
 
+/** What handing out a value costs whoever encodes it, in samples. */
+const workPerValue = 4;
+
 /** How many reasons for missing data a summary lists. */
 const missingMax = 100;
 
@@ -92,7 +95,7 @@ class RangeQuery {
 
   async *#runPass(hostId: string, series: readonly Series[]): AsyncGenerator<SeriesSlice[], void, void> {
     const pass = new SeriesPass(hostId, series, this.#plan.createEvaluator);
-    const { bufferedValuesMax, batchBytesMax } = this.#limits;
+    const { bufferedValuesMax } = this.#limits;
     const { signal } = this.#pace;
     const slices = this.#store.read({
       hostId,
@@ -106,16 +109,25 @@ class RangeQuery {
       for (const column of slice.columns) {
         this.#count(column);
         pass.add(column);
-        if (pass.buffered >= bufferedValuesMax) yield* pass.take(batchBytesMax);
+        if (pass.buffered >= bufferedValuesMax) yield* this.#handOut(pass);
         if (this.#pace.isSpent(column.values.length + 1)) await this.#pace.breathe();
       }
     }
     for (const finished of pass.finish()) {
-      if (pass.buffered >= bufferedValuesMax) yield* pass.take(batchBytesMax);
+      if (pass.buffered >= bufferedValuesMax) yield* this.#handOut(pass);
       if (this.#pace.isSpent(finished)) await this.#pace.breathe();
     }
-    yield* pass.take(batchBytesMax);
+    yield* this.#handOut(pass);
     this.#series += pass.answered;
+  }
+
+  async *#handOut(pass: SeriesPass): AsyncGenerator<SeriesSlice[], void, void> {
+    for (const batch of pass.take(this.#limits.batchBytesMax)) {
+      yield batch;
+      let values = 0;
+      for (const slice of batch) values += slice.values.length;
+      if (this.#pace.isSpent(workPerValue * values)) await this.#pace.breathe();
+    }
   }
 
   #note(slice: ColumnSlice): void {
