@@ -27,6 +27,8 @@ const purePackages: ReadonlySet<string> = new Set(["@bufbuild/protobuf", "re2js"
 const drivers: Readonly<Record<string, readonly string[]>> = {
   "@mon/client": ["@connectrpc/connect", "@connectrpc/connect-node"],
   "@mon/level-store": ["level"],
+  "@mon/raft-connect": ["@connectrpc/connect", "@connectrpc/connect-node"],
+  "@mon/raft-level": ["level"],
 };
 
 /** What core may take from Node: pure functions of their arguments. */

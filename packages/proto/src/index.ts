@@ -8,4 +8,5 @@
 export * from "./gen/mon/v1/admin_pb.ts";
 export * from "./gen/mon/v1/monitor_pb.ts";
 export * from "./gen/mon/v1/query_pb.ts";
+export * from "./gen/mon/v1/raft_pb.ts";
 export * from "./gen/mon/v1/report_pb.ts";

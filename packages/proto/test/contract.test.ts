@@ -125,6 +125,8 @@ describe("services", () => {
       "mon.v1.QueryService/QueryLatest unary",
       "mon.v1.QueryService/QueryRange server_streaming",
       "mon.v1.QueryService/Watch server_streaming",
+      "mon.v1.RaftService/Exchange bidi_streaming",
+      "mon.v1.RaftService/InstallSnapshot client_streaming",
     ]);
   });
 });

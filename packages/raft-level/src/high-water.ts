@@ -17,7 +17,7 @@ const slotBytes = 28;
 const fileBytes = 1024;
 
 /** Bytes that end each batch. */
-export const markBytes = 8;
+const markBytes = 8;
 
 /** How long a note waits for later ones: each makes the next sync of the log's own file system dearer. */
 const noteDelayMs = 1_000;

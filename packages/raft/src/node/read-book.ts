@@ -39,6 +39,11 @@ export class ReadBook {
     return this.#queue.length > 0;
   }
 
+  /** Whether reads wait for the state machine only. */
+  get confirmedWaiting(): boolean {
+    return this.#confirmed.length > 0;
+  }
+
   /** @throws {RaftError} RAFT_OVERLOADED when too many wait */
   add<Value>(query: () => Value, now: number, signal: AbortSignal | undefined): Promise<Value> {
     if (this.#count >= this.#maxReads) {

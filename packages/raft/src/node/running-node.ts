@@ -298,6 +298,10 @@ export class RunningNode<Result> implements TransportHandler {
       for (let ready = this.#raw.ready(); ready !== undefined && !this.#stopped; ready = this.#raw.ready()) {
         this.#handle(ready);
       }
+      // A query must not see a state machine in the middle of something; what it does ends in another turn.
+      if (this.#reads.confirmedWaiting && !this.#parts.machine.busy) {
+        this.#reads.serve(this.#raw.status().applied);
+      }
       this.#continueSnapshot();
     });
   }
@@ -412,9 +416,6 @@ export class RunningNode<Result> implements TransportHandler {
     }
     for (const { requestId, index } of ready.readStates) {
       this.#reads.confirmed(requestId, index);
-    }
-    if (ready.readStates.length > 0) {
-      this.#reads.serve(this.#raw.status().applied);
     }
   }
 

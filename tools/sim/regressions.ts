@@ -1,0 +1,22 @@
+import fs from "node:fs";
+import type { Fault } from "@mon/raft/testing";
+
+/** A run that failed once; the tests of the package repeat it for ever. */
+export interface Regression {
+  readonly seed: number;
+  readonly steps: number;
+  readonly nodes: number;
+  readonly invariant: string;
+  /** The faults it needs; those of the seed when it is not there. */
+  readonly faults?: readonly Fault[];
+}
+
+/** Adds a run to the list, once. */
+export function keepRegression(file: string, run: Regression): void {
+  const kept = JSON.parse(fs.readFileSync(file, "utf8")) as Regression[];
+  const same = ({ nodes, seed, steps }: Regression): boolean =>
+    seed === run.seed && steps === run.steps && nodes === run.nodes;
+  if (!kept.some(same)) {
+    fs.writeFileSync(file, `${JSON.stringify([...kept, run], undefined, 2)}\n`);
+  }
+}
