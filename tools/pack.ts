@@ -14,7 +14,8 @@ const bin = path.join(root, "node_modules", ".bin");
 const consumerTsconfig = {
   compilerOptions: {
     target: "es2024",
-    lib: ["es2024", "esnext.disposable"],
+    // Connect's declarations name HeadersInit, which only the DOM's library has.
+    lib: ["es2024", "esnext.disposable", "dom"],
     module: "nodenext",
     moduleResolution: "nodenext",
     types: ["node"],
