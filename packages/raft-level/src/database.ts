@@ -1,5 +1,6 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { type Examination, examine } from "@mon/leveldb-check";
 import type { RaftError } from "@mon/raft";
 import { Level } from "level";
 import { DirectoryLock } from "./directory-lock.ts";
@@ -7,7 +8,7 @@ import { corrupt, failureOf, isMissing } from "./failure.ts";
 import { decodeHead, encodeHead, type Head, initialHead } from "./head.ts";
 import { HighWaterFile } from "./high-water.ts";
 import { headKey } from "./key.ts";
-import { type Examination, examine } from "./leveldb/examination.ts";
+import { levelFiles } from "./level-files.ts";
 import type { LevelStorageOptions } from "./options.ts";
 import { syncDirectory } from "./sync-directory.ts";
 
@@ -87,7 +88,10 @@ export class Database {
       opened.push(() => highWater.close());
       await mkdir(logDirectory, { recursive: true });
       await syncDirectory(directory);
-      const examination = await examine(logDirectory, highWater.mark, highWater.sequence === 0);
+      const examination = await examine(levelFiles(logDirectory), {
+        mark: highWater.mark,
+        mayBeNew: highWater.sequence === 0,
+      });
       const level = createLevel(logDirectory, options);
       opened.push(() => level.close());
       await level.open();
@@ -224,7 +228,7 @@ function createLevel(directory: string, options: Required<LevelStorageOptions>):
     writeBufferSize: options.writeBufferBytes,
     cacheSize: options.cacheBytes,
     maxFileSize: options.tableFileBytes,
-    // Entries live shortly, and tables are examined without a decoder.
+    // Entries live shortly.
     compression: false,
   } as never) as BinaryLevel;
 }

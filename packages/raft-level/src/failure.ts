@@ -1,3 +1,4 @@
+import { LevelDbError } from "@mon/leveldb-check";
 import { RaftError, type RaftErrorCode } from "@mon/raft";
 
 /** The innermost coded cause of an error: abstract-level wraps LevelDB's, Node's carry their own. */
@@ -33,6 +34,7 @@ const expectations: Partial<Record<RaftErrorCode, string>> = {
 /** What went wrong at a path, as an error of the store. */
 export function failureOf(cause: unknown, path: string): RaftError {
   if (cause instanceof RaftError) return cause;
+  if (cause instanceof LevelDbError) return new RaftError("RAFT_LOG_CORRUPT", cause.message, { cause });
   const { code, message } = rootOf(cause);
   const raftCode = codeOf(code, message);
   const expectation = expectations[raftCode] ?? "expected a disk that takes and gives bytes";

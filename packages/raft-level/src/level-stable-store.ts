@@ -31,8 +31,8 @@ export class LevelStableStore implements StableStore {
 
   async save(state: StableState): Promise<void> {
     const database = await this.#lease.database();
-    const { identity, peers } = state;
-    const record = encodeText(JSON.stringify({ identity, peers }));
+    const { identity, peers, fenced } = state;
+    const record = encodeText(JSON.stringify({ identity, peers, fenced }));
     await database.commit((head, batch) => {
       batch.put(stableKey, record);
       return { ...head, stableCrc32: crc32(record) };

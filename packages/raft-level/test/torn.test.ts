@@ -46,7 +46,7 @@ async function reopened(directory: string, log: string, bytes: Uint8Array): Prom
   return contents;
 }
 
-it("has the state before or after a batch whose write was cut at any byte", async () => {
+it("has the state before or after a batch whose write was cut at any byte (scenario 36)", async () => {
   const { directory, log, from, to, before, after } = await interrupted(10);
   const whole = await readFile(join(directory, log));
   for (let end = from; end <= to; end++) {

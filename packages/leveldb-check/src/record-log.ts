@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { crc32c, masked } from "./crc32c.ts";
 
 // LevelDB writes its log and its MANIFEST in this form: blocks of 32 KiB, in them fragments of records, each with a
@@ -8,6 +9,7 @@ const headerBytes = 7;
 
 const full = 1;
 const first = 2;
+const middle = 3;
 const last = 4;
 
 /** Where the sound records of a file end before the file does. */
@@ -54,6 +56,37 @@ export function* recordsOf(file: Buffer): Generator<Buffer, Fault | undefined> {
     }
   }
   return fragments.length === 0 ? undefined : { recordStart, at, isCut: true };
+}
+
+/** Whether a sound record that is not empty begins anywhere from a position on. */
+export function hasRecordFrom(file: Buffer, from: number): boolean {
+  for (let at = from; at + headerBytes < file.length; at++) {
+    const bytes = file.readUInt16LE(at + 4);
+    const kind = file[at + 6]!;
+    const end = at + headerBytes + bytes;
+    if (bytes === 0 || kind < full || kind > last || end > file.length) continue;
+    if (headerBytes + bytes > blockBytes - (at % blockBytes)) continue;
+    if (masked(crc32c(file, at + 6, end)) === file.readUInt32LE(at)) return true;
+  }
+  return false;
+}
+
+/** A file of one record. */
+export function encodeRecord(record: Uint8Array): Buffer {
+  const parts: Buffer[] = [];
+  let written = 0;
+  do {
+    const fragment = record.subarray(written, written + blockBytes - headerBytes);
+    const begins = written === 0;
+    written += fragment.length;
+    const ends = written === record.length;
+    const part = Buffer.concat([Buffer.alloc(headerBytes), fragment]);
+    part.writeUInt16LE(fragment.length, 4);
+    part[6] = begins && ends ? full : begins ? first : ends ? last : middle;
+    part.writeUInt32LE(masked(crc32c(part, 6, part.length)), 0);
+    parts.push(part);
+  } while (written < record.length);
+  return Buffer.concat(parts);
 }
 
 /** Bytes that end a file of records, at least as many as the last block has after its first header. */

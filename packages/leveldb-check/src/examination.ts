@@ -1,7 +1,7 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
-import { corrupt } from "../failure.ts";
+import type { Buffer } from "node:buffer";
+import { currentManifest } from "./current.ts";
+import { LevelDbError } from "./errors.ts";
+import { fileName, type LevelDbFiles, tableName, turnBytes } from "./files.ts";
 import { type Manifest, manifestOf } from "./manifest.ts";
 import { endsWith, type Fault, recordsOf } from "./record-log.ts";
 import { assertSoundTable } from "./table.ts";
@@ -14,57 +14,64 @@ export interface Examination {
   readonly tornBytes: number;
 }
 
+/** What an examination knows of the LevelDB's user. */
+export interface ExaminationOptions {
+  /** The bytes that end each batch. */
+  readonly mark: Uint8Array;
+  /** Whether nothing was ever acknowledged, so that files may be missing. */
+  readonly mayBeNew: boolean;
+}
+
 /**
  * Verifies every file of a LevelDB that is in use, before LevelDB opens them: it skips damaged records of its log without a
  * word, gives flipped bits of a table out as data, and takes a directory without CURRENT for a new one. Changes nothing.
  *
- * A batch that was being written when the machine stopped is told from damage: see {@link isTorn}. O(bytes of the files).
+ * A batch that was being written when the machine stopped is told from damage: an interrupted write leaves a file that ends
+ * too early, or zeros where sectors were not written. That needs batches that are synced one after another, each with a
+ * mark at its end. O(bytes of the files).
  *
- * @param mark - the bytes that end each batch
- * @param mayBeNew - whether nothing was ever acknowledged, so that files may be missing
- * @throws {RaftError} RAFT_LOG_CORRUPT naming the file, or what the file system throws
+ * @throws {LevelDbError} LEVELDB_DAMAGED naming the file, or what reading throws
  */
-export async function examine(directory: string, mark: Uint8Array, mayBeNew: boolean): Promise<Examination> {
-  const names = await readdir(directory);
-  const current = names.includes("CURRENT") ? await readFile(join(directory, "CURRENT"), "latin1") : "";
-  if (current === "") {
-    if (mayBeNew) return { bytes: 0, tornBytes: 0 };
-    throw corrupt(`${directory}: expected a file CURRENT, got none`);
-  }
-  const manifestName = /^(MANIFEST-\d+)\n$/.exec(current)?.[1];
-  if (manifestName === undefined || !names.includes(manifestName)) {
-    throw corrupt(
-      `${join(directory, "CURRENT")}: expected the name of a file, got ${JSON.stringify(current)}`,
-    );
-  }
-  const manifestFile = await readFile(join(directory, manifestName));
-  const manifest = manifestOf(manifestFile, join(directory, manifestName));
-  const tableBytes = await examineTables(directory, names, manifest);
-  const logs = await examineLogs(directory, names, manifest, mark);
+export async function examine(
+  files: LevelDbFiles,
+  { mark, mayBeNew }: ExaminationOptions,
+): Promise<Examination> {
+  const names = await files.names();
+  const manifestName = await currentManifest(files, names, mayBeNew);
+  if (manifestName === undefined) return { bytes: 0, tornBytes: 0 };
+  const manifestFile = await files.readFile(manifestName);
+  const manifest = manifestOf(manifestFile, `${files.path}/${manifestName}`);
+  const tableBytes = await examineTables(files, names, manifest);
+  const logs = await examineLogs(files, names, manifest, mark);
   return { bytes: manifestFile.length + tableBytes + logs.bytes, tornBytes: logs.tornBytes };
 }
 
 async function examineTables(
-  directory: string,
+  files: LevelDbFiles,
   names: readonly string[],
   { tables }: Manifest,
 ): Promise<number> {
   let total = 0;
-  for (const [number, bytes] of tables) {
-    const stem = String(number).padStart(6, "0");
-    const name = [`${stem}.ldb`, `${stem}.sst`].find((candidate) => names.includes(candidate));
-    if (name === undefined) throw corrupt(`${directory}: expected a table ${stem}.ldb, got none`);
-    const path = join(directory, name);
-    const file = await readFile(path);
-    if (file.length !== bytes) throw corrupt(`${path}: expected ${bytes} bytes, got ${file.length}`);
-    assertSoundTable(file, path);
+  for (const { number, bytes } of tables.values()) {
+    const name = tableName(number, names);
+    if (name === undefined) {
+      throw new LevelDbError(files.path, `expected a table ${fileName(number, "ldb")}, got none`);
+    }
+    const path = `${files.path}/${name}`;
+    const file = await files.open(name);
+    try {
+      if (file.bytes !== bytes) throw new LevelDbError(path, `expected ${bytes} bytes, got ${file.bytes}`);
+      await assertSoundTable(file, path, (size) => files.turn(size));
+    } finally {
+      await file.close();
+    }
     total += bytes;
   }
   return total;
 }
 
 async function examineLogs(
-  directory: string,
+  files: LevelDbFiles,
   names: readonly string[],
   { logNumber, previousLogNumber }: Manifest,
   mark: Uint8Array,
@@ -75,33 +82,34 @@ async function examineLogs(
     .filter((number) => number >= logNumber || (previousLogNumber > 0 && number === previousLogNumber))
     .sort((a, b) => a - b);
   if (logNumber > 0 && !numbers.includes(logNumber)) {
-    throw corrupt(`${directory}: expected a log numbered ${logNumber}, got none`);
+    throw new LevelDbError(files.path, `expected a log numbered ${logNumber}, got none`);
   }
   let bytes = 0;
   let tornBytes = 0;
   for (const number of numbers) {
-    const path = join(directory, `${String(number).padStart(6, "0")}.log`);
-    const file = await readFile(path);
+    const name = fileName(number, "log");
+    const path = `${files.path}/${name}`;
+    const file = await files.readFile(name);
     bytes += file.length;
     // Every batch is synced before the next one begins, so nothing follows one that is torn. An empty log may: LevelDB
     // makes it when it opens, and then the machine may stop again, or the disk be full.
     if (tornBytes > 0 && file.length > 0) {
-      throw corrupt(`${path}: expected nothing after a batch that is not whole, got ${file.length} bytes`);
+      throw new LevelDbError(
+        path,
+        `expected nothing after a batch that is not whole, got ${file.length} bytes`,
+      );
     }
-    const fault = await firstFault(file);
+    const fault = await firstFault(file, (size) => files.turn(size));
     if (fault === undefined) continue;
     if (!isTorn(file, fault, mark)) {
-      throw corrupt(`${path}: expected sound records, got a wrong one at byte ${fault.recordStart}`);
+      throw new LevelDbError(path, `expected sound records, got a wrong one at byte ${fault.recordStart}`);
     }
     tornBytes = file.length - fault.recordStart;
   }
   return { bytes, tornBytes };
 }
 
-/** How many bytes are checked in one turn of the event loop. */
-const turnBytes = 1024 * 1024;
-
-async function firstFault(file: Buffer): Promise<Fault | undefined> {
+async function firstFault(file: Buffer, turn: LevelDbFiles["turn"]): Promise<Fault | undefined> {
   const records = recordsOf(file);
   let sinceTurn = 0;
   for (;;) {
@@ -109,8 +117,8 @@ async function firstFault(file: Buffer): Promise<Fault | undefined> {
     if (done) return value;
     sinceTurn += value.length;
     if (sinceTurn < turnBytes) continue;
+    await turn(sinceTurn);
     sinceTurn = 0;
-    await setImmediate();
   }
 }
 

@@ -26,9 +26,13 @@ const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
   Uint32Array,
 ];
 
-/** CRC-32C (Castagnoli) of `bytes` from `start` to `end`, which LevelDB uses and `node:zlib` does not have. */
-export function crc32c(bytes: Uint8Array, start: number, end: number): number {
-  let crc = -1;
+/**
+ * CRC-32C (Castagnoli) of `bytes` from `start` to `end`, which LevelDB uses and `node:zlib` does not have.
+ *
+ * @param before - the checksum of what precedes them, to go on from
+ */
+export function crc32c(bytes: Uint8Array, start: number, end: number, before = 0): number {
+  let crc = ~before;
   let at = start;
   for (const stop = end - 7; at < stop; at += 8) {
     const low = crc ^ (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24));
@@ -44,6 +48,11 @@ export function crc32c(bytes: Uint8Array, start: number, end: number): number {
   }
   for (; at < end; at++) crc = (crc >>> 8) ^ t0[(crc ^ bytes[at]!) & 0xff]!;
   return ~crc >>> 0;
+}
+
+/** One byte more, for whoever looks at each: begins with −1; the checksum is the complement. */
+export function crc32cStep(crc: number, byte: number): number {
+  return (crc >>> 8) ^ t0[(crc ^ byte) & 0xff]!;
 }
 
 /** A checksum as LevelDB stores it, since a checksum of bytes that hold their own checksum is weak. */

@@ -1,3 +1,5 @@
+import { Buffer } from "node:buffer";
+
 /** Reads LevelDB's variable-length integers and length-prefixed bytes one after another. */
 export class VarintReader {
   readonly #bytes: Uint8Array;
@@ -28,9 +30,28 @@ export class VarintReader {
     }
   }
 
-  /** @throws {RangeError} when the bytes end */
-  skip(bytes: number): void {
+  /** So many bytes, a view. @throws {RangeError} when the bytes end */
+  take(bytes: number): Uint8Array {
+    const start = this.#at;
     this.#at += bytes;
     if (this.#at > this.#bytes.length) throw new RangeError(`expected ${bytes} more bytes, got the end`);
+    return this.#bytes.subarray(start, this.#at);
   }
+
+  /** Bytes with their length before them, a view. @throws {RangeError} when the bytes end */
+  prefixed(): Uint8Array {
+    return this.take(this.integer());
+  }
+}
+
+/** A whole number below 2^53 as a variable-length integer. */
+export function varint(value: number): Uint8Array {
+  const bytes: number[] = [];
+  for (; value >= 128; value = Math.floor(value / 128)) bytes.push((value % 128) | 128);
+  return Uint8Array.from([...bytes, value]);
+}
+
+/** Bytes with their length before them. */
+export function prefixed(bytes: Uint8Array): Uint8Array {
+  return Buffer.concat([varint(bytes.length), bytes]);
 }
