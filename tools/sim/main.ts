@@ -3,30 +3,33 @@
  */
 import { execFileSync } from "node:child_process";
 import path from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { minimise, type SimulationOptions, type SimulationResult, simulate } from "@mon/raft/testing";
+import { simulate } from "@mon/raft/testing";
 import { main, root, SetupError } from "../setup.mjs";
+import { reportFailure } from "./failure.ts";
+import { type SimulatedRun, startFleet } from "./fleet.ts";
 import { appendRun } from "./ledger.ts";
-import { keepRegression } from "./regressions.ts";
 
 const help = `Simulates Raft clusters and checks the invariants after every step.
 
-  npm run sim -- --seeds 1000 --steps 20000 --nodes 5
+  npm run sim -- --seeds 1000 --steps 20000 --nodes 5 --workers 2
 
-  --seeds N     runs (default 100)
-  --first N     seed of the first run (default: drawn from the clock)
-  --seed N      one run, of this seed
-  --steps N     events in a run before peace (default 20000)
-  --nodes N     machines in a run; without it 3, 5 and 7 in turn
-  --seconds N   stop after this time, however many runs are left
-  --log         with --seed: what happens, line by line
-  --keep-going  do not stop at the first failure
-  --ledger      add the run to packages/raft/sim-ledger.json
+  --seeds N             runs (default 100)
+  --first N             seed of the first run (default: drawn from the clock)
+  --seed N              one run, of this seed
+  --steps N             events in a run before peace (default 20000)
+  --nodes N             machines in a run; without it 3, 5, 5 and 7 in turn
+  --workers N           threads (default 1)
+  --seconds N           begin no run after this time, however many are left
+  --log                 with --seed: what happens, line by line
+  --keep-going          do not stop at the first failure
+  --ledger              add the runs to packages/raft/sim-ledger.json
+  --ledger-file F       to this file instead
+  --regressions-file F  where seeds that fail are kept (default packages/raft/test/sim/regressions.json)
   --help
 
-A seed that fails is printed with what repeats it, reduced to the faults it needs, and added to
-packages/raft/test/sim/regressions.json. Exit code 1 then.
+A seed that fails is printed with what repeats it, reduced to the faults it needs, and kept. Exit code 1 then.
+SIGINT and SIGTERM let the runs under way end; what was done is told and written down.
 `;
 
 const packageFolder = path.join(root, "packages", "raft");
@@ -40,10 +43,16 @@ await main(async () => {
       seed: { type: "string" },
       steps: { type: "string", default: "20000" },
       nodes: { type: "string" },
+      workers: { type: "string", default: "1" },
       seconds: { type: "string" },
       log: { type: "boolean", default: false },
       "keep-going": { type: "boolean", default: false },
       ledger: { type: "boolean", default: false },
+      "ledger-file": { type: "string" },
+      "regressions-file": {
+        type: "string",
+        default: path.join(packageFolder, "test", "sim", "regressions.json"),
+      },
       help: { type: "boolean", default: false },
     },
   });
@@ -51,70 +60,75 @@ await main(async () => {
     process.stdout.write(help);
     return 0;
   }
-  const single = values.seed === undefined ? undefined : integer("--seed", values.seed);
-  const first = single ?? (values.first === undefined ? Date.now() : integer("--first", values.first));
-  const seeds = single === undefined ? integer("--seeds", values.seeds) : 1;
-  const steps = integer("--steps", values.steps);
-  const nodes = values.nodes === undefined ? undefined : integer("--nodes", values.nodes);
-  const seconds =
-    values.seconds === undefined ? Number.POSITIVE_INFINITY : integer("--seconds", values.seconds);
-  const log = values.log ? (line: string) => console.log(line) : undefined;
+  const steps = integer("--steps", values.steps, 1);
+  const nodes = values.nodes === undefined ? [3, 5, 5, 7] : [integer("--nodes", values.nodes, 1)];
+  if (values.seed !== undefined) {
+    const seed = integer("--seed", values.seed, 0);
+    return await runOne({ seed, steps, nodes: nodes[seed % nodes.length]! }, values);
+  }
+  const first = values.first === undefined ? Date.now() : integer("--first", values.first, 0);
+  const seeds = integer("--seeds", values.seeds, 1);
+  const workers = integer("--workers", values.workers, 1);
+  const seconds = values.seconds === undefined ? undefined : integer("--seconds", values.seconds, 1);
 
   const total = { seeds: 0, steps: 0, virtualMs: 0, violations: 0 };
+  const failed: SimulatedRun[] = [];
   const startedAt = performance.now();
-  let toldAt = startedAt;
-  const elapsed = (): number => (performance.now() - startedAt) / 1000;
-  for (let seed = first; seed < first + seeds && elapsed() < seconds; seed++) {
-    const options: SimulationOptions = {
-      seed,
-      steps,
-      nodes: nodes ?? [3, 5, 5, 7][seed % 4]!,
-      ...(log === undefined ? {} : { log }),
-    };
-    const result = await simulate(options);
+  const tell = (): void => console.log(progress(total, (performance.now() - startedAt) / 1000));
+  const fleet = startFleet({ first, seeds, steps, nodes, workers }, (run) => {
     total.seeds++;
-    total.steps += result.steps;
-    total.virtualMs += result.virtualMs;
-    if (result.violation !== undefined) {
+    total.steps += run.steps;
+    total.virtualMs += run.virtualMs;
+    if (run.violation !== undefined) {
       total.violations++;
-      await report(options, result);
-      if (!values["keep-going"]) break;
+      failed.push(run);
+      if (!values["keep-going"]) fleet.stop();
     }
-    if (performance.now() - toldAt > progressMs) {
-      toldAt = performance.now();
-      console.log(progress(total, elapsed()));
-    }
-    // The simulator leaves no room for signals.
-    await turn();
+  });
+  const progressTimer = setInterval(tell, progressMs);
+  const timer = seconds === undefined ? undefined : setTimeout(fleet.stop, seconds * 1000);
+  process.on("SIGINT", fleet.stop).on("SIGTERM", fleet.stop);
+  try {
+    await fleet.done;
+  } finally {
+    clearInterval(progressTimer);
+    clearTimeout(timer);
   }
-  console.log(progress(total, elapsed()));
-  if (values.ledger) {
-    appendRun(path.join(packageFolder, "sim-ledger.json"), {
+  tell();
+  const ledger =
+    values["ledger-file"] ?? (values.ledger ? path.join(packageFolder, "sim-ledger.json") : undefined);
+  if (ledger !== undefined) {
+    appendRun(ledger, {
       commit: currentCommit(),
       date: new Date().toISOString().slice(0, 10),
       firstSeed: first,
       stepsPerSeed: steps,
-      nodes: nodes ?? "3, 5, 5, 7",
+      nodes: nodes.length === 1 ? nodes[0]! : nodes.join(", "),
       seeds: total.seeds,
       steps: total.steps,
       violations: total.violations,
     });
   }
+  for (const run of failed) {
+    await runOne({ seed: run.seed, steps, nodes: run.nodes }, values);
+  }
   return total.violations === 0 ? 0 : 1;
 });
 
-async function report(options: SimulationOptions, result: SimulationResult): Promise<void> {
-  const { nodes, seed, steps } = options;
-  const { invariant, message } = result.violation!;
-  console.log(`\nseed ${seed}: ${invariant}\n  ${message}`);
-  console.log(`  after ${result.steps} steps; repeat with --seed ${seed} --steps ${steps} --nodes ${nodes}`);
-  const { log: _, ...quiet } = options;
-  const least = await minimise(quiet, result);
-  console.log(`  needs ${least.options.faults?.length ?? result.faults.length} faults:`);
-  for (const fault of least.options.faults ?? []) console.log(`    ${JSON.stringify(fault)}`);
-  const { faults } = least.options;
-  const kept = { seed, steps: steps!, nodes: nodes!, invariant, ...(faults === undefined ? {} : { faults }) };
-  keepRegression(path.join(packageFolder, "test", "sim", "regressions.json"), kept);
+/** Runs one seed here, and tells what is wrong with it. */
+async function runOne(
+  options: { readonly seed: number; readonly steps: number; readonly nodes: number },
+  { log, "regressions-file": regressions }: { readonly log: boolean; readonly "regressions-file": string },
+): Promise<number> {
+  const startedAt = performance.now();
+  const print = (line: string): void => console.log(line);
+  const result = await simulate({ ...options, ...(log ? { log: print } : {}) });
+  const violations = result.violation === undefined ? 0 : 1;
+  print(progress({ ...result, seeds: 1, violations }, (performance.now() - startedAt) / 1000));
+  if (violations > 0) {
+    await reportFailure(options, result, regressions, print);
+  }
+  return violations;
 }
 
 function progress(
@@ -137,10 +151,10 @@ function currentCommit(): string {
   return `${git("rev-parse", "--short=12", "HEAD")}${changed === "" ? "" : "+"}`;
 }
 
-function integer(name: string, text: string): number {
+function integer(name: string, text: string, least: number): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) {
-    throw new SetupError(`expected ${name} to be an integer of at least 0, got ${text}`);
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new SetupError(`expected ${name} to be an integer of at least ${least}, got ${text}`);
   }
   return value;
 }

@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import type { Fault } from "@mon/raft/testing";
+import type { Fault, SimulationProfile } from "@mon/raft/testing";
 
 /** A run that failed once; the tests of the package repeat it for ever. */
 export interface Regression {
@@ -7,7 +7,8 @@ export interface Regression {
   readonly steps: number;
   readonly nodes: number;
   readonly invariant: string;
-  /** The faults it needs; those of the seed when it is not there. */
+  /** What the run was like, and the faults it needs: what a seed draws is not the same for ever. */
+  readonly profile?: SimulationProfile;
   readonly faults?: readonly Fault[];
 }
 

@@ -33,6 +33,8 @@ const kinds: readonly Message["type"][] = [
   "readIndexResponse",
   "transferLeadership",
   "stateHash",
+  "diverged",
+  "snapshotRequest",
 ];
 const entryTypes: readonly EntryType[] = ["command", "noop", "config"];
 const stepKinds: readonly ConfChangeStep["kind"][] = ["addVoter", "addLearner", "remove"];
@@ -67,6 +69,7 @@ export function messageBytesMax(message: Message): number {
     case "transferLeadership":
       return fixedBytesMax + textBytesMax(message.target);
     case "stateHash":
+    case "diverged":
       return fixedBytesMax + textBytesMax(message.hash);
     default:
       return fixedBytesMax;
@@ -109,6 +112,7 @@ function writeMessage(writer: ByteWriter, message: Message): void {
       writer.u64(message.lastIndex);
       writer.u64(message.lastTerm);
       writer.flag(message.transfer);
+      writer.flag(message.newcomer);
       return;
     case "voteResponse":
     case "preVoteResponse":
@@ -196,8 +200,12 @@ function writeMessage(writer: ByteWriter, message: Message): void {
       writer.text(message.target);
       return;
     case "stateHash":
+    case "diverged":
       writer.u64(message.index);
       writer.text(message.hash);
+      return;
+    case "snapshotRequest":
+      writer.u64(message.index);
       return;
     default:
       message satisfies never;
@@ -223,7 +231,14 @@ function readMessage(reader: ByteReader, from: NodeId, to: NodeId): Message {
   switch (type) {
     case "vote":
     case "preVote":
-      return { type, ...head, lastIndex: reader.u64(), lastTerm: reader.u64(), transfer: reader.flag() };
+      return {
+        type,
+        ...head,
+        lastIndex: reader.u64(),
+        lastTerm: reader.u64(),
+        transfer: reader.flag(),
+        newcomer: reader.flag(),
+      };
     case "voteResponse":
     case "preVoteResponse":
       return { type, ...head, granted: reader.flag() };
@@ -281,7 +296,10 @@ function readMessage(reader: ByteReader, from: NodeId, to: NodeId): Message {
     case "transferLeadership":
       return { type, ...head, target: reader.text() };
     case "stateHash":
+    case "diverged":
       return { type, ...head, index: reader.u64(), hash: reader.text() };
+    case "snapshotRequest":
+      return { type, ...head, index: reader.u64() };
   }
 }
 

@@ -15,6 +15,7 @@ const statusOf: Readonly<Record<RaftErrorCode, Code>> = {
   RAFT_TRANSFER_FAILED: Code.Unavailable,
   RAFT_CHANGE_IN_PROGRESS: Code.Unavailable,
   RAFT_CHANGE_REFUSED: Code.FailedPrecondition,
+  RAFT_FENCED: Code.Unavailable,
   RAFT_STOPPED: Code.Unavailable,
   RAFT_TIMEOUT: Code.DeadlineExceeded,
   RAFT_BUSY: Code.Unavailable,

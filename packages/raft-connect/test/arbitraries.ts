@@ -26,7 +26,13 @@ const step: fc.Arbitrary<ConfChangeStep> = fc.record({
   id,
 });
 const head = { from: fc.constant("a"), to: fc.constant("b"), term: integer };
-const asked = { ...head, lastIndex: integer, lastTerm: integer, transfer: fc.boolean() };
+const asked = {
+  ...head,
+  lastIndex: integer,
+  lastTerm: integer,
+  transfer: fc.boolean(),
+  newcomer: fc.boolean(),
+};
 const answered = { ...head, session: integer, index: integer };
 
 /** Any message from a to b. */
@@ -96,5 +102,11 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: fc.constant("readIndex" as const), ...head, requestId: integer }),
   fc.record({ type: fc.constant("readIndexResponse" as const), ...head, requestId: integer, index: integer }),
   fc.record({ type: fc.constant("transferLeadership" as const), ...head, target: id }),
-  fc.record({ type: fc.constant("stateHash" as const), ...head, index: integer, hash: id }),
+  fc.record({
+    type: fc.constantFrom("stateHash" as const, "diverged" as const),
+    ...head,
+    index: integer,
+    hash: id,
+  }),
+  fc.record({ type: fc.constant("snapshotRequest" as const), ...head, index: integer }),
 );

@@ -12,6 +12,7 @@ export type RaftErrorCode =
   | "RAFT_TRANSFER_FAILED"
   | "RAFT_CHANGE_IN_PROGRESS"
   | "RAFT_CHANGE_REFUSED"
+  | "RAFT_FENCED"
   | "RAFT_STOPPED"
   | "RAFT_TIMEOUT"
   | "RAFT_BUSY"

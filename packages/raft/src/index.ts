@@ -24,7 +24,9 @@
  *    - answers the reads in `readStates` once their index is applied;
  * 7. takes a snapshot of the state machine now and then, for `snapshotPoint` of an index it has applied, and when it
  *    is durable calls `snapshotSaved` and compacts the log store to what that returns;
- * 8. stores the bytes of a snapshot that comes in, checked and durable, before it steps the message.
+ * 8. stores the bytes of a snapshot that comes in, checked and durable, before it steps the message;
+ * 9. if it finds that the state machine is not to be believed, calls `rebuild`, and has the leader send a snapshot by
+ *    `snapshotMessage`, of at least the index that the status then names.
  *
  * The calls of 6 may overlap in any way; at most one append and one application are under way at a time, so what
  * comes meanwhile is gathered for the next. Nothing else is asked of the driver about order: what may not leave

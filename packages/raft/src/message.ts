@@ -18,6 +18,11 @@ export interface VoteMessage extends Envelope {
   readonly lastTerm: Term;
   /** Set when the leader itself asked for the election: the voter then does not protect that leader. */
   readonly transfer: boolean;
+  /**
+   * Set when the voter is being added: the candidate's newest membership is joint and names the voter in its new half
+   * only. A voter that knows of no membership answers no other request with a vote: its log may have been lost.
+   */
+  readonly newcomer: boolean;
 }
 
 /** Answers a {@link VoteMessage}. */
@@ -145,6 +150,24 @@ export interface StateHashMessage extends Envelope {
 }
 
 /**
+ * Tells a member that its state machine differs from that of a quorum; between drivers. The leader says so, in whatever
+ * term: which fingerprint a quorum had at an index never changes.
+ */
+export interface DivergedMessage extends Envelope {
+  readonly type: "diverged";
+  readonly index: LogIndex;
+  /** What a quorum of the voters has there. */
+  readonly hash: string;
+}
+
+/** Asks the leader for a snapshot, to take the place of a state machine that differs; between drivers. */
+export interface SnapshotRequestMessage extends Envelope {
+  readonly type: "snapshotRequest";
+  /** The snapshot must reach this far. */
+  readonly index: LogIndex;
+}
+
+/**
  * All that servers say to each other. Messages may be lost, doubled, delayed and reordered. They are immutable, and
  * the entries in them are those of the log: a transport must not change them, and need not copy them.
  */
@@ -163,7 +186,9 @@ export type Message =
   | ReadIndexMessage
   | ReadIndexResponse
   | TransferMessage
-  | StateHashMessage;
+  | StateHashMessage
+  | DivergedMessage
+  | SnapshotRequestMessage;
 
 /** The names of all messages. */
 export type MessageType = Message["type"];

@@ -17,6 +17,11 @@ export interface StableState {
   readonly identity: Identity;
   /** The incarnation under which each peer was first met; what makes a wiped peer noticeable after a restart. */
   readonly peers: Readonly<Record<NodeId, number>>;
+  /**
+   * Present while the state machine, and snapshots of it, are not to be believed, because a quorum had another
+   * fingerprint: a snapshot from the leader has to take its place first, restarts or not.
+   */
+  readonly fenced?: true;
 }
 
 /**

@@ -5,7 +5,14 @@
  * @packageDocumentation
  */
 export { LogImage } from "./memory/log-image.ts";
-export { drawFaults, type Fault, type FaultKind, faultKinds, type PartitionShape } from "./testing/fault.ts";
+export {
+  drawFaults,
+  type Fault,
+  type FaultKind,
+  faultKinds,
+  LEADER,
+  type PartitionShape,
+} from "./testing/fault.ts";
 export {
   checkLinearizability,
   type LinearizabilityVerdict,

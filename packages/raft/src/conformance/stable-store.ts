@@ -37,6 +37,16 @@ export function stableStoreConformance(name: string, fixture: StableStoreFixture
       expect(await store.load()).toEqual(state);
     });
 
+    it("keeps that the state machine is fenced, until it is not", async () => {
+      const state = { identity: { nodeId: "a", clusterId: "c", incarnation: 1 }, peers: { b: 1 } };
+      await store.save({ ...state, fenced: true });
+      await store.close();
+      store = await fixture.reopen(store);
+      expect(await store.load()).toEqual({ ...state, fenced: true });
+      await store.save(state);
+      expect(await store.load()).toEqual(state);
+    });
+
     it("can be closed twice", async () => {
       await store.close();
       await store.close();

@@ -217,8 +217,8 @@ function samples(from: string, to: string): Message[] {
   const entry = { index: 2, term: 2, data, timestampMs: 1_700_000_000_123 };
   const asked = { lastIndex: 7, lastTerm: 3 };
   return [
-    { type: "vote", ...head, ...asked, transfer: true },
-    { type: "preVote", ...head, ...asked, transfer: false },
+    { type: "vote", ...head, ...asked, transfer: true, newcomer: false },
+    { type: "preVote", ...head, ...asked, transfer: false, newcomer: true },
     { type: "voteResponse", ...head, granted: true },
     { type: "preVoteResponse", ...head, granted: false },
     {
@@ -260,5 +260,7 @@ function samples(from: string, to: string): Message[] {
     { type: "readIndexResponse", ...head, requestId: 7, index: 9 },
     { type: "transferLeadership", ...head, target: "c" },
     { type: "stateHash", ...head, index: 9, hash: "abc" },
+    { type: "diverged", ...head, index: 9, hash: "abd" },
+    { type: "snapshotRequest", ...head, index: 9 },
   ];
 }

@@ -1,4 +1,4 @@
-import { membersOf } from "../conf-state.ts";
+import { isJoint, membersOf } from "../conf-state.ts";
 import type { NodeId, Term } from "../entry.ts";
 import type { VoteMessage, VoteResponse } from "../message.ts";
 import { quorumVote } from "./quorum/joint.ts";
@@ -16,8 +16,9 @@ export function campaign(raft: Raft, kind: CampaignKind): void {
   }
   const term = kind === "preVote" ? raft.term + 1 : raft.term;
   const { index: lastIndex, term: lastTerm } = raft.log.last;
-  for (const to of membersOf(raft.log.conf.conf)) {
-    if (to !== raft.id && !raft.log.conf.conf.learners.includes(to)) {
+  const { conf } = raft.log.conf;
+  for (const to of membersOf(conf)) {
+    if (to !== raft.id && !conf.learners.includes(to)) {
       raft.outbox.send({
         type: kind === "preVote" ? "preVote" : "vote",
         from: raft.id,
@@ -26,6 +27,7 @@ export function campaign(raft: Raft, kind: CampaignKind): void {
         lastIndex,
         lastTerm,
         transfer: kind === "transfer",
+        newcomer: isJoint(conf) && !conf.votersOutgoing.includes(to),
       });
     }
   }
@@ -39,16 +41,22 @@ export function campaign(raft: Raft, kind: CampaignKind): void {
 }
 
 /**
- * Answers a candidate (§5.2, §5.4.1). Everybody answers, learners and those who know of no membership too: a
- * membership that makes them voters may not have reached them, and a candidate counts only the voters of its own.
+ * Answers a candidate (§5.2, §5.4.1). Everybody answers, learners too: a membership that makes them voters may not
+ * have reached them, and a candidate counts only the voters of its own.
+ *
+ * Whoever knows of no membership has an empty log. Either it is new, or it is an old voter whose disk was lost, with
+ * votes given and entries acknowledged; it cannot tell. So it votes only for who is adding it, where the old half of the
+ * joint membership decides without it, and otherwise waits for a leader that was elected without it: that one has
+ * every committed entry, since a majority without it shares a member with any majority.
  */
 export function handleVote(raft: Raft, message: VoteMessage): void {
   const { type, from, term } = message;
+  const known = raft.log.conf.conf.voters.length > 0 || message.newcomer;
   const free =
     raft.votedFor === from ||
     (raft.votedFor === undefined && raft.leaderId === undefined) ||
     (type === "preVote" && term > raft.term);
-  const granted = free && raft.log.isUpToDate({ index: message.lastIndex, term: message.lastTerm });
+  const granted = known && free && raft.log.isUpToDate({ index: message.lastIndex, term: message.lastTerm });
   if (type === "preVote") {
     // The answer to a pre-vote names the term that was asked about when granted, else this server's own, so that a
     // candidate that is behind learns it.

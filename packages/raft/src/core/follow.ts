@@ -1,4 +1,5 @@
 import type { LogIndex } from "../entry.ts";
+import { invariant } from "../errors.ts";
 import type { AppendMessage, AppendResponse, HeartbeatMessage, SnapshotMessage } from "../message.ts";
 import type { Raft } from "./raft.ts";
 
@@ -47,15 +48,22 @@ export function handleHeartbeat(raft: Raft, message: HeartbeatMessage): void {
 export function handleSnapshot(raft: Raft, message: SnapshotMessage): void {
   const { log } = raft;
   const { snapshot } = message;
-  if (snapshot.index > log.committed) {
+  const rebuilds = raft.rebuildFrom !== undefined && snapshot.index >= raft.rebuildFrom;
+  if (snapshot.index > log.committed || rebuilds) {
     if (log.has(snapshot)) {
+      // The log keeps all it vouched for; only the state machine begins anew.
       log.commitTo(snapshot.index);
+      raft.restoring = rebuilds ? snapshot : raft.restoring;
     } else {
+      invariant(
+        snapshot.index > log.committed,
+        `expected term ${log.term(snapshot.index)} at committed entry ${snapshot.index}, got ${snapshot.term}`,
+      );
       log.reset(snapshot);
       raft.restoring = snapshot;
     }
   }
-  if (raft.snapshot === undefined || snapshot.index > raft.snapshot.index) {
+  if (raft.snapshot === undefined || snapshot.index > raft.snapshot.index || rebuilds) {
     raft.snapshot = snapshot;
   }
   accept(raft, message, log.committed);

@@ -1,5 +1,5 @@
 import type { ConfChange } from "../conf-change.ts";
-import { encodeConfState, isJoint, isVoter, membersOf } from "../conf-state.ts";
+import { type ConfState, encodeConfState, isJoint, isVoter, membersOf } from "../conf-state.ts";
 import type { Entry, EntryType, LogIndex, LogPosition, NodeId, Proposal } from "../entry.ts";
 import { RaftError } from "../errors.ts";
 import type { AppendResponse, HeartbeatResponse } from "../message.ts";
@@ -128,7 +128,22 @@ export class Leader {
       );
     }
     const next = applyChange(conf, change);
+    this.#assertElectable(conf, next);
     return this.#append("config", encodeConfState(next), change.timestampMs);
+  }
+
+  /**
+   * Whoever has no log votes only for who is adding it; see `handleVote`. So if this leader dies in the joint membership,
+   * the incoming voters must be new ones or have something in their logs, but for a minority.
+   */
+  #assertElectable({ voters: before }: ConfState, { voters }: ConfState): void {
+    const able = voters.filter((id) => !before.includes(id) || this.#matchOf(id) > 0);
+    if (able.length <= voters.length / 2) {
+      throw new RaftError(
+        "RAFT_CHANGE_REFUSED",
+        `expected a majority of the voters ${voters} to be new or to have answered, got ${able}`,
+      );
+    }
   }
 
   /**

@@ -47,6 +47,9 @@ export function assertMessage(message: Message, self: NodeId): void {
       }
       return;
     case "readIndexResponse":
+    case "stateHash":
+    case "diverged":
+    case "snapshotRequest":
       assertIndex("index", message.index);
       return;
     default:

@@ -50,6 +50,11 @@ export class Raft {
   snapshot: SnapshotMeta | undefined;
   /** A snapshot that took the log's place and that the state machine does not have yet. */
   restoring: SnapshotMeta | undefined;
+  /**
+   * Set while the state machine is not to be believed: nothing is applied to it before a snapshot of the leader, of at
+   * least this index, takes its place. The log and the vote are as good as ever.
+   */
+  rebuildFrom: LogIndex | undefined;
   readStates: ReadState[] = [];
   outcomes: ForwardedOutcome[] = [];
 
@@ -147,6 +152,8 @@ export class Raft {
         this.#answerTransfer(message.target);
         return;
       case "stateHash":
+      case "diverged":
+      case "snapshotRequest":
         return;
       default:
         if (this.#admit(message)) {
@@ -249,8 +256,8 @@ export class Raft {
   }
 
   /**
-   * A leader or candidate of an earlier term learns of this one, or it would wait for ever behind pre-votes and
-   * leases.
+   * A leader or candidate of an earlier term learns of this one (Figure 2), or it would wait for ever behind pre-votes and
+   * leases, or stand in terms that are over while another, whom nobody can elect, stays some terms ahead.
    */
   #answerOldTerm(message: Message): void {
     switch (message.type) {
@@ -262,8 +269,9 @@ export class Raft {
         }
         return;
       case "preVote":
+      case "vote":
         this.outbox.sendWhenDurable({
-          type: "preVoteResponse",
+          type: message.type === "vote" ? "voteResponse" : "preVoteResponse",
           from: this.id,
           to: message.from,
           term: this.term,

@@ -4,7 +4,7 @@ import type { Entry, LogIndex, LogPosition, NodeId, Proposal } from "../entry.ts
 import { invariant, RaftError } from "../errors.ts";
 import { type HardState, initialHardState } from "../hard-state.ts";
 import type { LogBatch, LogState } from "../log-store.ts";
-import type { Message } from "../message.ts";
+import type { Message, SnapshotMessage } from "../message.ts";
 import type { SnapshotMeta, SnapshotPoint } from "../snapshot.ts";
 import { campaign } from "./election.ts";
 import type { Leader } from "./leader.ts";
@@ -189,6 +189,40 @@ export class RawNode {
     this.#raft.leader?.replicator.snapshotSent(id, ok);
   }
 
+  /**
+   * Says that the state machine is not to be believed. From here on nothing is applied to it, and this node sends no
+   * snapshot of it, until one that another node sent, of at least what is applied or being applied now, has taken its
+   * place. The log and the vote are not touched: this node votes and acknowledges as before. Idempotent.
+   */
+  rebuild(): void {
+    const raft = this.#raft;
+    raft.rebuildFrom ??= Math.max(raft.log.applied, this.#applying);
+  }
+
+  /** See {@link Status.rebuildFrom}. */
+  get rebuildFrom(): LogIndex | undefined {
+    return this.#raft.rebuildFrom;
+  }
+
+  /** The newest snapshot in this node's store; undefined when there is none. */
+  get newestSnapshot(): SnapshotMeta | undefined {
+    return this.#raft.snapshot;
+  }
+
+  /**
+   * The message with which the leader sends a snapshot of its own to a member that asks for one, whatever the member's
+   * log needs.
+   *
+   * @returns undefined when this node does not lead, is itself not to be believed, or does not know the member
+   */
+  snapshotMessage(to: NodeId, snapshot: SnapshotMeta): SnapshotMessage | undefined {
+    const { id, leader, rebuildFrom, term } = this.#raft;
+    const session = leader?.replicator.get(to)?.session;
+    return session === undefined || rebuildFrom !== undefined
+      ? undefined
+      : { type: "snapshot", from: id, to, term, session, snapshot };
+  }
+
   // ── Completions ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
@@ -217,6 +251,9 @@ export class RawNode {
     this.#applying = 0;
     if (raft.restoring?.index === index) {
       raft.restoring = undefined;
+      if (raft.rebuildFrom !== undefined && index >= raft.rebuildFrom) {
+        raft.rebuildFrom = undefined;
+      }
     }
     // While it worked, a snapshot may have overtaken it.
     if (index > raft.log.applied) {
@@ -303,9 +340,14 @@ export class RawNode {
     return this.#raft.log.conf.conf;
   }
 
+  /** Who leads the term, as far as known; this node's own id when it leads. */
+  get leaderId(): NodeId | undefined {
+    return this.#raft.leaderId;
+  }
+
   /** A picture of the node. O(members). */
   status(): Status {
-    const { id, leader, leaderId, log, role, term, votedFor } = this.#raft;
+    const { id, leader, leaderId, log, rebuildFrom, role, term, votedFor } = this.#raft;
     const { index: confIndex, conf } = log.conf;
     return {
       id,
@@ -318,6 +360,7 @@ export class RawNode {
       stable: log.stable,
       committed: log.committed,
       applied: log.applied,
+      rebuildFrom,
       conf,
       confIndex,
       committedConf: log.committedConf,
@@ -420,7 +463,7 @@ export class RawNode {
       this.#applying = restoring.index;
       return { snapshot: restoring, index: restoring.index };
     }
-    const entries = this.#entriesToApply();
+    const entries = this.#raft.rebuildFrom === undefined ? this.#entriesToApply() : [];
     if (entries.length === 0) {
       return undefined;
     }

@@ -245,8 +245,8 @@ export class Replicator {
 
   #sendSnapshot(progress: Progress): void {
     const { id, log, outbox, snapshot, term } = this.#raft;
-    // To one that does not answer it would be work for nothing.
-    if (!progress.recentlyActive) {
+    // To one that does not answer it would be work for nothing; and one that is not to be believed is not passed on.
+    if (!progress.recentlyActive || this.#raft.rebuildFrom !== undefined) {
       return;
     }
     invariant(

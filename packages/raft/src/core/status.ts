@@ -30,6 +30,11 @@ export interface Status {
   readonly stable: LogIndex;
   readonly committed: LogIndex;
   readonly applied: LogIndex;
+  /**
+   * Set while the state machine is not to be believed and waits for a snapshot of at least this index; see
+   * {@link RawNode.rebuild}.
+   */
+  readonly rebuildFrom: LogIndex | undefined;
   /** The membership in force, and the index of its entry. */
   readonly conf: ConfState;
   readonly confIndex: LogIndex;

@@ -23,6 +23,13 @@ export interface RaftNodeEvents {
   degraded: { readonly error: RaftError; readonly peer?: NodeId };
   /** A member's state machine differs from that of the others at the same index; `ids` are those in the minority. */
   diverged: { readonly index: LogIndex; readonly ids: readonly NodeId[] };
+  /**
+   * This node's state machine differs from that of a quorum at `index`, and is not believed any more: no reads, results
+   * or snapshots come from it until it is {@link RaftNodeEvents.rebuilt}. The node goes on voting and storing the log.
+   */
+  fenced: { readonly index: LogIndex };
+  /** A snapshot from the leader took the place of the state machine that differed; the fence is lifted. */
+  rebuilt: SnapshotMeta;
   /** The node can no longer do its work and has stopped. */
   failed: { readonly error: RaftError };
 }

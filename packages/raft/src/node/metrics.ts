@@ -25,6 +25,8 @@ export interface RaftMetrics {
   snapshotsSent: number;
   snapshotsInstalled: number;
   snapshotsFailed: number;
+  /** State machines that differed and were replaced. */
+  rebuilds: number;
   /** Longest delay of a tick beyond its time, in milliseconds: how long the event loop was held up. */
   tickDelayMsMax: number;
 }
@@ -50,6 +52,7 @@ export function createMetrics(): RaftMetrics {
     snapshotsSent: 0,
     snapshotsInstalled: 0,
     snapshotsFailed: 0,
+    rebuilds: 0,
     tickDelayMsMax: 0,
   };
 }

@@ -1,21 +1,19 @@
 import type { NodeId } from "../entry.ts";
 import { RaftError } from "../errors.ts";
-import type { Identity, StableState, StableStore } from "../stable-store.ts";
+import type { Identity } from "../stable-store.ts";
+import type { StableRecord } from "./stable-record.ts";
 
 /**
- * Who this node is and whom it met. A member is known by the incarnation under which it was first met; when it
- * comes back with another, its disk was lost and its votes forgotten, and it must join under another id.
+ * Whom this node met. A member is known by the incarnation under which it was first met; when it comes back with
+ * another, its disk was lost and its votes forgotten, and it must join under another id.
  */
 export class PeerBook {
-  readonly identity: Identity;
-  readonly #stable: StableStore;
+  readonly #record: StableRecord;
   readonly #incarnations: Map<NodeId, number>;
-  #saving: Promise<void> | undefined;
 
-  constructor(stable: StableStore, { identity, peers }: StableState) {
-    this.identity = identity;
-    this.#stable = stable;
-    this.#incarnations = new Map(Object.entries(peers));
+  constructor(record: StableRecord) {
+    this.#record = record;
+    this.#incarnations = new Map(Object.entries(record.state.peers));
   }
 
   /**
@@ -26,7 +24,7 @@ export class PeerBook {
    * @throws {RaftError} RAFT_WRONG_CLUSTER, RAFT_WRONG_NODE or RAFT_WRONG_INCARNATION
    */
   admit(peer: Identity, isMember: boolean, onError: (error: unknown) => void): boolean {
-    const { clusterId, nodeId } = this.identity;
+    const { clusterId, nodeId } = this.#record.identity;
     if (peer.clusterId !== clusterId) {
       throw new RaftError("RAFT_WRONG_CLUSTER", `expected cluster ${clusterId}, got ${peer.clusterId}`);
     }
@@ -35,7 +33,7 @@ export class PeerBook {
     }
     const known = this.#incarnations.get(peer.nodeId);
     if (known === peer.incarnation || (known === undefined && !isMember)) {
-      return this.#saving === undefined || known === undefined;
+      return !this.#record.saving || known === undefined;
     }
     if (known !== undefined) {
       throw new RaftError(
@@ -61,22 +59,8 @@ export class PeerBook {
     }
   }
 
-  /** Waits for what is being written. */
-  async settle(): Promise<void> {
-    await this.#saving;
-  }
-
   #save(onError: (error: unknown) => void): void {
-    const state = { identity: this.identity, peers: Object.fromEntries(this.#incarnations) };
-    const before = this.#saving ?? Promise.resolve();
-    const saving = before
-      .then(() => this.#stable.save(state))
-      .catch(onError)
-      .finally(() => {
-        if (this.#saving === saving) {
-          this.#saving = undefined;
-        }
-      });
-    this.#saving = saving;
+    const peers = Object.fromEntries(this.#incarnations);
+    this.#record.save({ ...this.#record.state, peers }, onError);
   }
 }

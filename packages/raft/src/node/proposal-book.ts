@@ -47,11 +47,6 @@ export class ProposalBook<Result> {
     this.#limits = limits;
   }
 
-  /** Proposals without a result. */
-  get count(): number {
-    return this.#count;
-  }
-
   /** Whether proposals wait to be handed to the core. */
   get queued(): boolean {
     return this.#queue.length > 0;

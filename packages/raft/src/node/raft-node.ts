@@ -11,16 +11,15 @@ import { LogImage } from "../memory/log-image.ts";
 import type { Random } from "../random.ts";
 import type { SnapshotMeta } from "../snapshot.ts";
 import type { SnapshotStore } from "../snapshot-store.ts";
-import type { StableStore } from "../stable-store.ts";
+import type { StableState, StableStore } from "../stable-store.ts";
 import type { Transport } from "../transport.ts";
 import type { Clock, Timer } from "./clock.ts";
 import { Emitter, type RaftNodeEvents } from "./events.ts";
-import { HashBook } from "./hash-book.ts";
 import { createMetrics, type RaftMetrics } from "./metrics.ts";
 import { type RaftNodeOptions, resolveRaftNodeOptions } from "./options.ts";
-import { PeerBook } from "./peer-book.ts";
 import type { Applied } from "./proposal-book.ts";
 import { RunningNode } from "./running-node.ts";
+import { StableRecord } from "./stable-record.ts";
 import { StateMachine } from "./state-machine.ts";
 
 /** Who a {@link RaftNode} is, and how it behaves. */
@@ -30,6 +29,8 @@ export interface RaftNodeConfig extends Partial<RaftNodeOptions> {
   /**
    * The members of a new cluster, the same on each of them. Used when the log is empty, and ignored afterwards. A
    * node that joins a cluster has none: it waits until the leader brings it the log.
+   *
+   * It is your word that this node never ran. An empty disk in the place of one that was lost must not get it.
    */
   readonly bootstrap?:
     | { readonly voters: readonly NodeId[]; readonly learners?: readonly NodeId[] }
@@ -163,8 +164,8 @@ export class RaftNode<Result = unknown> {
    *
    * @param data - owned by the node from the call on
    * @returns its place in the log, and what the state machine of this node made of it
-   * @throws {RaftError} RAFT_NOT_LEADER, RAFT_OVERLOADED, RAFT_PROPOSAL_TOO_LARGE, RAFT_TRANSFER_IN_PROGRESS and
-   *   RAFT_STOPPED: nothing happened. RAFT_PROPOSAL_LOST: it is certain that it will never be applied.
+   * @throws {RaftError} RAFT_NOT_LEADER, RAFT_OVERLOADED, RAFT_PROPOSAL_TOO_LARGE, RAFT_TRANSFER_IN_PROGRESS,
+   *   RAFT_FENCED and RAFT_STOPPED: nothing happened. RAFT_PROPOSAL_LOST: it is certain that it will never be applied.
    *   RAFT_OUTCOME_UNKNOWN: it may have been or be applied yet
    */
   async propose(data: Uint8Array, { signal }: CallOptions = {}): Promise<Applied<Result>> {
@@ -176,7 +177,8 @@ export class RaftNode<Result = unknown> {
    * called, here or anywhere: a linearizable read, on any member.
    *
    * @param query - synchronous; must not change the state machine
-   * @throws {RaftError} RAFT_TIMEOUT when no leader confirmed in time; RAFT_OVERLOADED; RAFT_STOPPED. Safe to repeat
+   * @throws {RaftError} RAFT_TIMEOUT when no leader confirmed in time; RAFT_FENCED when this member's state machine
+   *   differs from the others'; RAFT_OVERLOADED; RAFT_STOPPED. Safe to repeat
    */
   async read<Value>(query: () => Value, { signal }: CallOptions = {}): Promise<Value> {
     return await this.#assertRunning().read(query, signal);
@@ -231,7 +233,11 @@ export class RaftNode<Result = unknown> {
     return this.changeMembership([{ kind: "remove", id }], options);
   }
 
-  /** Takes a snapshot of the state machine as of now, and lets the log before it go. */
+  /**
+   * Takes a snapshot of the state machine as of now, and lets the log before it go.
+   *
+   * @throws {RaftError} RAFT_FENCED, RAFT_STORAGE_FAILED, RAFT_FSM_FAILED, RAFT_STOPPED
+   */
   async snapshot(): Promise<SnapshotMeta> {
     return await this.#assertRunning().snapshot();
   }
@@ -268,7 +274,7 @@ export class RaftNode<Result = unknown> {
     const { fsm, log, snapshots, stable } = this.#deps;
     const found = await log.open();
     const snapshot = await snapshots.latest();
-    const { peers, state } = await this.#identify(found);
+    const identified = await this.#identify(found);
     let running: RunningNode<Result> | undefined;
     const machine = new StateMachine(fsm, snapshots, this.#options.hashEveryEntries, (index, hash) =>
       running?.hashed(index, hash),
@@ -279,13 +285,12 @@ export class RaftNode<Result = unknown> {
     running = new RunningNode({
       options: this.#options,
       deps: this.#deps,
-      peers: new PeerBook(stable, peers),
+      record: new StableRecord(stable, identified.stable),
       machine,
       events: this.#events,
       metrics: this.#metrics,
-      log: state,
+      log: identified.log,
       snapshot,
-      hashes: new HashBook(),
       onFailure: (error) => this.#fail(error),
     });
     this.#running = running;
@@ -298,7 +303,7 @@ export class RaftNode<Result = unknown> {
    * The log is written to first and the identity afterwards, so an identity without a log means that a log was lost,
    * with the votes in it; such a node must not take part.
    */
-  async #identify(found: LogState) {
+  async #identify(found: LogState): Promise<{ readonly stable: StableState; readonly log: LogState }> {
     const { log, random, stable } = this.#deps;
     const { id: nodeId, clusterId, bootstrap } = this.#config;
     const known = await stable.load();
@@ -322,7 +327,7 @@ export class RaftNode<Result = unknown> {
           "expected the log that belongs to this identity, got an empty one",
         );
       }
-      return { peers: known, state: found };
+      return { stable: known, log: found };
     }
     if ((found.hardState?.term ?? 0) > 1 || found.hardState?.votedFor !== undefined || found.lastIndex > 1) {
       throw new RaftError("RAFT_LOG_CORRUPT", "expected the identity that belongs to this log, got none");
@@ -339,9 +344,9 @@ export class RaftNode<Result = unknown> {
       state = image.state();
     }
     const incarnation = 1 + Math.floor(random.next() * (2 ** 48 - 1));
-    const peers = { identity: { nodeId, clusterId, incarnation }, peers: {} };
-    await stable.save(peers);
-    return { peers, state };
+    const created: StableState = { identity: { nodeId, clusterId, incarnation }, peers: {} };
+    await stable.save(created);
+    return { stable: created, log: state };
   }
 
   async #stop(): Promise<void> {

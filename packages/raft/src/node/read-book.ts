@@ -25,10 +25,12 @@ export class ReadBook {
   #queue: Waiting[] = [];
   readonly #asked = new Map<number, { readonly reads: Waiting[]; readonly askedAt: number }>();
   #confirmed: Confirmed[] = [];
+  readonly #nextRequestId: () => number;
   #count = 0;
-  #lastId = 0;
 
-  constructor(maxReads: number, timeoutTicks: number, retryTicks: number) {
+  /** @param nextRequestId - gives a name that no request of this node had, in an earlier run neither */
+  constructor(maxReads: number, timeoutTicks: number, retryTicks: number, nextRequestId: () => number) {
+    this.#nextRequestId = nextRequestId;
     this.#maxReads = maxReads;
     this.#timeoutTicks = timeoutTicks;
     this.#retryTicks = retryTicks;
@@ -68,7 +70,7 @@ export class ReadBook {
    * @param ask - sends the request; throws when there is nobody to ask, and then they go on waiting
    */
   ask(now: number, ask: (requestId: number) => void): void {
-    const requestId = ++this.#lastId;
+    const requestId = this.#nextRequestId();
     try {
       ask(requestId);
     } catch (error) {
@@ -146,9 +148,14 @@ export class ReadBook {
 
   /** Ends everything. */
   end(cause: unknown): void {
+    this.refuse(new RaftError("RAFT_STOPPED", "expected a running node", { cause }));
+  }
+
+  /** Turns all away who wait. */
+  refuse(error: RaftError): void {
     this.askAgain();
     for (const read of [...this.#queue, ...this.#confirmed.flatMap(({ reads }) => reads)]) {
-      this.#end(read, new RaftError("RAFT_STOPPED", "expected a running node", { cause }));
+      this.#end(read, error);
     }
     this.#queue = [];
     this.#confirmed = [];

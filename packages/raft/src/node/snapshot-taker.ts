@@ -13,6 +13,8 @@ export class SnapshotTaker {
   #latest: SnapshotMeta | undefined;
   #waiters: Settler<SnapshotMeta>[] = [];
   #busy = false;
+  /** Why what is being written is to be dropped. */
+  #abandoned: RaftError | undefined;
 
   /**
    * @param everyEntries - entries applied after a snapshot until the next is due; 0 for never
@@ -33,6 +35,11 @@ export class SnapshotTaker {
   /** Whether somebody waits and none is being taken. */
   get wanted(): boolean {
     return this.#waiters.length > 0 && !this.#busy;
+  }
+
+  /** Whether one is being taken. */
+  get busy(): boolean {
+    return this.#busy;
   }
 
   /** Asks for a snapshot. */
@@ -68,6 +75,7 @@ export class SnapshotTaker {
     const waiters = this.#waiters;
     this.#waiters = [];
     this.#busy = true;
+    this.#abandoned = undefined;
     try {
       const before = this.#latest;
       const meta =
@@ -90,8 +98,18 @@ export class SnapshotTaker {
 
   /** Ends everything. */
   end(cause: unknown): void {
+    this.#refuse(new RaftError("RAFT_STOPPED", "expected a running node", { cause }));
+  }
+
+  /** Turns all away who wait, and drops what is being written; later ones are served again. */
+  abandon(error: RaftError): void {
+    this.#refuse(error);
+    this.#abandoned = error;
+  }
+
+  #refuse(error: RaftError): void {
     for (const waiter of this.#waiters) {
-      waiter.reject(new RaftError("RAFT_STOPPED", "expected a running node", { cause }));
+      waiter.reject(error);
     }
     this.#waiters = [];
   }
@@ -103,6 +121,9 @@ export class SnapshotTaker {
         for await (const chunk of capture.chunks()) {
           this.#signal.throwIfAborted();
           await sink.write(chunk);
+        }
+        if (this.#abandoned !== undefined) {
+          throw this.#abandoned;
         }
         const meta = await sink.commit();
         if (meta.index > (this.#latest?.index ?? 0)) {

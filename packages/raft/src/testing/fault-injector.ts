@@ -1,5 +1,6 @@
+import type { ConfChangeStep } from "../conf-change.ts";
 import type { NodeId } from "../entry.ts";
-import { cutLinks, type Fault } from "./fault.ts";
+import { cutLinks, type Fault, LEADER } from "./fault.ts";
 import type { SimCluster } from "./sim-cluster.ts";
 import type { SimHost } from "./sim-host.ts";
 import type { SimNetwork } from "./sim-network.ts";
@@ -30,21 +31,31 @@ export class FaultInjector {
     }
     switch (fault.kind) {
       case "crash":
-        this.#crash(this.#cluster.host(fault.node), fault.forMs);
+        this.#crash(this.#cluster.target(fault.node), fault.forMs);
         return true;
       case "stop":
-        this.#stop(this.#cluster.host(fault.node), fault.forMs);
+        this.#stop(this.#cluster.target(fault.node), fault.forMs);
         return true;
       case "pause": {
-        const { process } = this.#cluster.host(fault.node);
+        const { process } = this.#cluster.target(fault.node);
         process?.pause();
         this.#loop.schedule(fault.forMs, () => process?.resume());
         return true;
       }
       case "wipe":
-        return this.#wipe(this.#cluster.host(fault.node), fault.forMs);
+        return this.#wipe(this.#cluster.target(fault.node), fault.forMs);
+      case "replace": {
+        const { forMs, node: id, wiped } = fault;
+        const done = !wiped || this.#wipe(this.#cluster.target(id), forMs / 4);
+        if (done) {
+          this.#insist({ kind: "remove", id }, CHANGE_ATTEMPTS, () => {
+            this.#loop.schedule(forMs, () => this.#insist({ kind: "addVoter", id }, CHANGE_ATTEMPTS));
+          });
+        }
+        return done;
+      }
       case "disk": {
-        const { disk } = this.#cluster.host(fault.node);
+        const { disk } = this.#cluster.target(fault.node);
         disk.state = fault.state;
         this.#loop.schedule(fault.forMs, () => {
           disk.state = "fine";
@@ -52,31 +63,24 @@ export class FaultInjector {
         return true;
       }
       case "skew":
-        this.#cluster.host(fault.node).setClock(fault.offsetMs, fault.rate);
+        this.#cluster.target(fault.node).setClock(fault.offsetMs, fault.rate);
         return true;
       case "partition":
-        this.#partition(cutLinks(fault.shape, fault.nodes, fault.apart), fault.forMs);
+        this.#partition(cutLinks(fault.shape, this.#aim(fault), fault.apart), fault.forMs);
         return true;
       case "swizzle":
         this.#swizzle(fault.nodes, fault.opening, fault.forMs);
         return true;
       case "transfer":
-        this.#leaderOr(fault.node).call((node) => {
+        this.#anyLeader().call((node) => {
           node.transferLeadership(fault.node).catch(() => undefined);
         });
         return true;
       case "change":
-        for (const { id, kind } of fault.steps) {
-          if (kind !== "remove" && !this.#cluster.host(id).used) {
-            this.#cluster.host(id).boot();
-          }
-        }
-        this.#leaderOr(fault.steps[0]!.id).call((node) => {
-          node.changeMembership(fault.steps).catch(() => undefined);
-        });
+        this.#change(fault.steps);
         return true;
       case "snapshot":
-        this.#cluster.host(fault.node).call((node) => {
+        this.#cluster.target(fault.node).call((node) => {
           node.snapshot().catch(() => undefined);
         });
         return true;
@@ -85,8 +89,42 @@ export class FaultInjector {
     }
   }
 
-  #leaderOr(id: NodeId): SimHost {
-    return this.#cluster.leader() ?? this.#cluster.host(id);
+  #anyLeader(): SimHost {
+    return this.#cluster.target(LEADER);
+  }
+
+  /** Asks for a change of membership; whoever joins is started. */
+  #change(steps: readonly ConfChangeStep[]): void {
+    if (this.#stopped) {
+      return;
+    }
+    for (const { id, kind } of steps) {
+      const host = this.#cluster.target(id);
+      if (kind !== "remove" && !host.used) {
+        host.boot();
+      }
+    }
+    this.#anyLeader().call((node) => {
+      node.changeMembership(steps).catch(() => undefined);
+    });
+  }
+
+  /** Asks for a change until it is done, or often enough. */
+  #insist(step: ConfChangeStep, attempts: number, then: () => void = () => undefined): void {
+    if (this.#stopped || attempts === 0) {
+      return;
+    }
+    const again = (): void => {
+      this.#loop.schedule(CHANGE_RETRY_MS, () => this.#insist(step, attempts - 1, then));
+    };
+    const leader = this.#anyLeader();
+    if (leader.node === undefined) {
+      again();
+    } else {
+      leader.call((node) => {
+        node.changeMembership([step]).then(then, again);
+      });
+    }
   }
 
   #crash(host: SimHost, forMs: number): void {
@@ -105,9 +143,12 @@ export class FaultInjector {
     }
   }
 
-  /** Loses a disk, if a quorum stays in every membership that some node follows. */
+  /**
+   * Loses a disk, if a quorum stays in every membership that some node follows. Nobody can tell that from a new node
+   * who has not met the one before; so much luck is not asked for.
+   */
   #wipe(host: SimHost, forMs: number): boolean {
-    if (!host.up || host.wiped) {
+    if (!host.up || host.wiped || !this.#cluster.isMet(host)) {
       return false;
     }
     host.wiped = true;
@@ -129,6 +170,12 @@ export class FaultInjector {
         host.boot();
       }
     });
+  }
+
+  /** The nodes in the order that a partition is laid over. */
+  #aim({ aimed, nodes }: Extract<Fault, { kind: "partition" }>): readonly NodeId[] {
+    const leader = aimed ? this.#cluster.leader()?.id : undefined;
+    return leader === undefined ? nodes : [leader, ...nodes.filter((id) => id !== leader)];
   }
 
   #partition(links: readonly (readonly [NodeId, NodeId])[], forMs: number): void {
@@ -162,3 +209,6 @@ export class FaultInjector {
     }
   }
 }
+
+const CHANGE_ATTEMPTS = 30;
+const CHANGE_RETRY_MS = 100;

@@ -6,6 +6,9 @@ import type { SimDiskState } from "./sim-disk.ts";
 /** How the links between nodes are cut: which directions between which nodes. */
 export type PartitionShape = "split" | "isolate" | "oneWayIn" | "oneWayOut" | "bridge" | "ring";
 
+/** In place of a node: whoever leads when the fault comes. */
+export const LEADER: NodeId = "leader";
+
 /**
  * Something that goes wrong, or that an operator does, at a time. Plain data, and each is complete in itself: it ends
  * by itself after `forMs`, so that any of them can be left out of a run.
@@ -19,6 +22,14 @@ export type Fault =
   | { readonly kind: "pause"; readonly atMs: number; readonly forMs: number; readonly node: NodeId }
   /** The disk is lost and replaced by an empty one. */
   | { readonly kind: "wipe"; readonly atMs: number; readonly forMs: number; readonly node: NodeId }
+  /** A node is removed and, after a while, added again; when `wiped`, because its disk is lost. */
+  | {
+      readonly kind: "replace";
+      readonly atMs: number;
+      readonly forMs: number;
+      readonly node: NodeId;
+      readonly wiped: boolean;
+    }
   | {
       readonly kind: "disk";
       readonly atMs: number;
@@ -42,6 +53,8 @@ export type Fault =
       readonly nodes: readonly NodeId[];
       /** How many of them the shape sets apart. */
       readonly apart: number;
+      /** Whether the leader of that time takes the first place. */
+      readonly aimed: boolean;
     }
   /** Links clog one by one and open in another order (swizzle-clogging). */
   | {
@@ -63,6 +76,7 @@ export const faultKinds: readonly FaultKind[] = [
   "stop",
   "pause",
   "wipe",
+  "replace",
   "disk",
   "skew",
   "partition",
@@ -99,7 +113,9 @@ export function drawFaults(
 }
 
 function drawFault(random: SeededRandom, kind: FaultKind, atMs: number, nodes: readonly NodeId[]): Fault {
-  const node = random.pick(nodes);
+  const aimed = random.chance(0.35);
+  const one = random.pick(nodes);
+  const node = aimed ? LEADER : one;
   switch (kind) {
     case "crash":
     case "stop":
@@ -108,6 +124,8 @@ function drawFault(random: SeededRandom, kind: FaultKind, atMs: number, nodes: r
       return { kind, atMs, forMs: duration(random, 5000), node };
     case "wipe":
       return { kind, atMs, forMs: duration(random, 2000), node };
+    case "replace":
+      return { kind, atMs, forMs: duration(random, 1000), node: one, wiped: random.chance(0.7) };
     case "disk":
       return {
         kind,
@@ -128,16 +146,18 @@ function drawFault(random: SeededRandom, kind: FaultKind, atMs: number, nodes: r
       return {
         kind,
         atMs,
-        forMs: duration(random, 5000),
+        forMs: duration(random, random.pick([1500, 5000])),
         shape: random.pick(["split", "isolate", "oneWayIn", "oneWayOut", "bridge", "ring"]),
         nodes: random.shuffle(nodes),
         apart: 1 + random.below(Math.max(1, nodes.length - 1)),
+        aimed,
       };
     case "swizzle": {
       const some = random.shuffle(nodes).slice(0, 1 + random.below(nodes.length));
       return { kind, atMs, forMs: duration(random, 3000), nodes: some, opening: random.shuffle(some) };
     }
     case "transfer":
+      return { kind, atMs, node: one };
     case "snapshot":
       return { kind, atMs, node };
     case "change":

@@ -22,7 +22,8 @@ export interface SimulationProfile {
 
 /**
  * Draws a profile. Each trouble is off in about half of the runs, so that troubles are met alone and in all
- * combinations: some bugs show only while nothing else is wrong.
+ * combinations: some bugs show only while nothing else is wrong. Some runs have little of everything, some are all
+ * about one thing: memberships that change all the time, snapshots of every few entries, late messages.
  */
 export function drawProfile(random: SeededRandom, nodes: number): SimulationProfile {
   const maybe = (rate: number): number => (random.chance(0.5) ? rate * random.next() ** 2 : 0);
@@ -30,16 +31,27 @@ export function drawProfile(random: SeededRandom, nodes: number): SimulationProf
     lossRate: maybe(0.3),
     duplicateRate: maybe(0.1),
     delayMsMean: random.pick([0.5, 2, 10, 50]),
-    tailRate: maybe(0.1),
-    tailMsMax: 2000,
+    tailRate: maybe(0.2),
+    tailMsMax: random.pick([500, 2000, 10_000]),
     cutRate: maybe(0.5),
   };
+  const clients = random.pick([1, 2, 3, 4, 6, 10, 20]);
+  const thinkMsMean = random.pick([10, 50, 200, 800]);
+  // Busy clients use up the steps of a run in little time; faults keep pace, or such runs would have none.
+  const pace = random.pick([0.3, 1, 1, 2]) / (1 + (10 * clients) / (thinkMsMean + 20));
   const faultGapMsMean: Partial<Record<FaultKind, number>> = {};
   for (const kind of faultKinds) {
-    const gap = 1000 * 20 ** random.next();
-    if (random.chance(kind === "wipe" ? 0.15 : 0.5)) {
+    const gap = pace * 1000 * 20 ** random.next();
+    if (random.chance(RATES[kind] ?? 0.5)) {
       faultGapMsMean[kind] = kind === "wipe" ? 4 * gap : gap;
     }
+  }
+  // Two troubles of many parts, which would hardly ever come together: nodes that come and go all the time, under a
+  // leader that stays, while what they said before is still on its way; and logs that are gone as soon as they are
+  // applied, with leaders that come and go.
+  const trouble = random.pick(["none", "none", "none", "none", "none", "none", "churn", "short logs"]);
+  if (trouble === "short logs") {
+    faultGapMsMean.partition = random.between(1000, 4000);
   }
   const voters = Math.min(nodes, random.pick([1, 2, 3, 3, 3, 4, 5, 5, 7]));
   // Without both of them removed servers disturb for ever, and no peace brings a leader that lasts.
@@ -47,10 +59,10 @@ export function drawProfile(random: SeededRandom, nodes: number): SimulationProf
   return {
     voters,
     learners: random.below(nodes - voters + 1),
-    clients: 1 + random.below(6),
-    thinkMsMean: random.pick([5, 20, 100, 400]),
+    clients,
+    thinkMsMean,
     queryRate: random.pick([0.1, 0.5, 0.8]),
-    weather,
+    weather: trouble === "churn" ? { ...weather, tailRate: 0.3, tailMsMax: 10_000 } : weather,
     diskLatencyMsMean: random.pick([0.1, 1, 5, 20]),
     options: {
       tickMs: 100,
@@ -70,13 +82,16 @@ export function drawProfile(random: SeededRandom, nodes: number): SimulationProf
       maxUncommittedBytes: random.pick([2000, 1 << 20]),
       maxEntryBytes: 1000,
       maxPendingReads: random.pick([3, 1000]),
-      snapshotEveryEntries: random.pick([0, 5, 20, 100]),
-      trailingEntries: random.pick([0, 1, 5, 50]),
+      snapshotEveryEntries: trouble === "short logs" ? 1 : random.pick([0, 1, 3, 5, 20, 100]),
+      trailingEntries: trouble === "short logs" ? 0 : random.pick([0, 1, 5, 50]),
       hashEveryEntries: random.pick([0, 7]),
     },
-    faultGapMsMean,
+    faultGapMsMean: trouble === "churn" ? { replace: random.between(1000, 3000) } : faultGapMsMean,
   };
 }
+
+/** How often a kind of fault is there at all, where it is not every other run. */
+const RATES: Readonly<Partial<Record<FaultKind, number>>> = { wipe: 0.15, replace: 0.2 };
 
 /** The election timeout of all runs, to measure recovery by. */
 export const ELECTION_TIMEOUT_MS = 1000;

@@ -1,5 +1,6 @@
 import { isMember } from "../conf-state.ts";
 import type { NodeId } from "../entry.ts";
+import { LEADER } from "./fault.ts";
 import type { CommitBook } from "./referee/commit-book.ts";
 import type { SimHost } from "./sim-host.ts";
 
@@ -15,9 +16,17 @@ export class SimCluster {
     this.#commits = commits;
   }
 
-  /** The machine of a node; of a name that is none, which faults written by hand may have, the first. */
-  host(id: NodeId): SimHost {
-    return this.#byId.get(id) ?? this.hosts[0]!;
+  /** The machine of a node. */
+  host(id: NodeId): SimHost | undefined {
+    return this.#byId.get(id);
+  }
+
+  /**
+   * The machine that a fault is for. Where there is none, because nobody leads or a fault written by hand names
+   * nobody, the first.
+   */
+  target(id: NodeId): SimHost {
+    return (id === LEADER ? this.leader() : this.#byId.get(id)) ?? this.hosts[0]!;
   }
 
   /** Who leads the latest term, if anybody does. */
@@ -32,15 +41,43 @@ export class SimCluster {
     return best?.host;
   }
 
-  /** The members whose disks are sound. */
-  members(): SimHost[] {
+  /**
+   * The members whose disks are sound, whom nobody takes for another, and who do not take the leader for another: one
+   * that missed that the leader was removed and came back with a new disk does not hear it.
+   */
+  hearersOf(leader: SimHost): SimHost[] {
     const { conf } = this.#commits;
-    return this.hosts.filter((host) => conf !== undefined && isMember(conf, host.id) && !host.wiped);
+    return this.hosts.filter((host) => {
+      const met = host.met(leader.id);
+      const hears = host === leader || met === undefined || met === leader.incarnation;
+      return conf !== undefined && isMember(conf, host.id) && hears && this.#isSound(host);
+    });
+  }
+
+  /** Whether every other machine that was ever used has met this one, in its present incarnation. */
+  isMet(host: SimHost): boolean {
+    return this.hosts.every(
+      (other) => other === host || !other.used || other.met(host.id) === host.incarnation,
+    );
+  }
+
+  /**
+   * Whether a node's disk was never lost, or nobody remembers the one before: it is refused by those who do, and
+   * those who missed that it was removed remember it for longer.
+   */
+  #isSound(host: SimHost): boolean {
+    return (
+      !host.wiped &&
+      this.hosts.every((other) => {
+        const met = other.met(host.id);
+        return met === undefined || met === host.incarnation;
+      })
+    );
   }
 
   /** Whether the nodes whose disks are sound are a quorum, in every membership that one of them follows. */
   hasQuorum(): boolean {
-    const sound = this.hosts.filter((host) => host.used && !host.wiped);
+    const sound = this.hosts.filter((host) => host.used && this.#isSound(host));
     const confs = sound.flatMap((host) => host.node?.status().conf ?? []);
     const { conf: committed } = this.#commits;
     return [...confs, ...(committed === undefined ? [] : [committed])].every(({ voters, votersOutgoing }) =>

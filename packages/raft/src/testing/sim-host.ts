@@ -73,6 +73,16 @@ export class SimHost {
     return this.up && this.#node?.state === "running" ? this.#node : undefined;
   }
 
+  /** Names its disk, once a node wrote its identity to it. */
+  get incarnation(): number | undefined {
+    return this.#stable.state?.identity.incarnation;
+  }
+
+  /** The incarnation in which its node met another; undefined when it does not remember any. */
+  met(id: NodeId): number | undefined {
+    return this.#stable.state?.peers[id];
+  }
+
   /** The last command that its state machine applied, and what the machine then was. */
   get state(): { revision: number; chain: string; machine: FSM } {
     return { revision: this.#fsm!.index, chain: this.#fsm!.chain, machine: this.#machine! };
@@ -85,7 +95,7 @@ export class SimHost {
     }
     const { config, createFsm, loop, network, random, referee } = this.#deps;
     this.#boots++;
-    const process = new SimProcess(`${this.id}#${this.#boots}`, loop);
+    const process = new SimProcess(this.id, this.#boots, loop);
     this.#process = process;
     this.setClock(this.offsetMs, this.rate);
     this.disk.attach(process);

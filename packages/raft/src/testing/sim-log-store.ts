@@ -43,18 +43,18 @@ export class SimLogStore implements LogStore {
     return payload === undefined ? undefined : decodeBatch(payload);
   }
 
-  async append(batch: LogBatch): Promise<void> {
+  append(batch: LogBatch): Promise<void> {
     this.#assertSound();
     this.#onAppend(batch);
-    await this.#write(
+    return this.#write(
       LOG_FILE,
       () => encodeBatch(batch),
       () => this.#image.append(batch),
     );
   }
 
-  async entries(from: LogIndex, to: LogIndex, maxBytes: number): Promise<readonly Entry[]> {
-    return await this.#disk.read(() => this.#image.read(from, to, maxBytes));
+  entries(from: LogIndex, to: LogIndex, maxBytes: number): Promise<readonly Entry[]> {
+    return this.#disk.read(() => this.#image.read(from, to, maxBytes));
   }
 
   async compact(base: LogPosition): Promise<void> {

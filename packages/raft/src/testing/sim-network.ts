@@ -51,6 +51,8 @@ export class SimNetwork {
   readonly #random: SeededRandom;
   readonly #observer: NetworkObserver;
   readonly #endpoints = new Map<NodeId, Endpoint>();
+  /** How to find the process of a node when something arrives. */
+  readonly #receivers = new Map<NodeId, () => SimProcess | undefined>();
   /** How often each link is blocked; partitions overlap. */
   readonly #blocked = new Map<string, number>();
   /** What waits at links that are clogged. */
@@ -241,15 +243,21 @@ export class SimNetwork {
 
   /** Lets something arrive, in the receiver's turn. */
   #travel(from: NodeId, to: NodeId, arrive: () => void): void {
-    const go = (): void => {
-      this.#loop.schedule(this.#delayMs(), arrive, () => this.#endpoints.get(to)?.process);
-    };
-    const waiting = this.#clogged.get(linkName(from, to));
+    const waiting = this.#clogged.size > 0 ? this.#clogged.get(linkName(from, to)) : undefined;
     if (waiting === undefined) {
-      go();
+      this.#go(to, arrive);
     } else {
-      waiting.push(go);
+      waiting.push(() => this.#go(to, arrive));
     }
+  }
+
+  #go(to: NodeId, arrive: () => void): void {
+    let receiver = this.#receivers.get(to);
+    if (receiver === undefined) {
+      receiver = () => this.#endpoints.get(to)?.process;
+      this.#receivers.set(to, receiver);
+    }
+    this.#loop.schedule(this.#delayMs(), arrive, receiver);
   }
 
   #delayMs(): number {

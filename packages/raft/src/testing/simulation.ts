@@ -16,7 +16,7 @@ import { SimCluster } from "./sim-cluster.ts";
 import { SimHost } from "./sim-host.ts";
 import { calmWeather, SimNetwork } from "./sim-network.ts";
 import { TraceHash } from "./trace-hash.ts";
-import { VirtualLoop } from "./virtual-loop.ts";
+import { type SimProcess, VirtualLoop } from "./virtual-loop.ts";
 import { RegisterWorkload, type SimulationWorkload, type WorkloadCall } from "./workload.ts";
 
 /** What to simulate. The same options give the same run, step by step. */
@@ -51,6 +51,8 @@ export interface SimulationResult {
   readonly traceHash: string;
   /** The first invariant that did not hold, if one did not. */
   readonly violation: { readonly invariant: InvariantName; readonly message: string } | undefined;
+  /** What the run was like. */
+  readonly profile: SimulationProfile;
   /** The faults of the run, ascending by time; those after its end included. */
   readonly faults: readonly Fault[];
   /** How much happened, to see that runs are worth something. */
@@ -178,9 +180,10 @@ class Simulation {
       for (const client of this.#clients) {
         client.start();
       }
-      for (let going = true; going && this.#step < this.#steps; ) {
-        going = await this.#next(Number.POSITIVE_INFINITY);
-      }
+      await this.#loop.run(Number.POSITIVE_INFINITY, (process) => {
+        this.#afterStep(process);
+        return this.#step < this.#steps;
+      });
       await this.#recover();
     } catch (error) {
       const found =
@@ -203,6 +206,7 @@ class Simulation {
       virtualMs: this.#loop.now,
       traceHash: this.#trace.text,
       violation,
+      profile: this.#profile,
       faults: this.#faults,
       counts: this.#counts,
     };
@@ -212,21 +216,17 @@ class Simulation {
     return this.#loop.now.toFixed(1).padStart(9);
   }
 
-  /** Lets one thing happen and checks what it did. */
-  async #next(until: number): Promise<boolean> {
-    const process = await this.#loop.step(until);
-    if (process === undefined) {
-      return false;
-    }
+  /** Checks what a step did. */
+  #afterStep(process: SimProcess | null): void {
     this.#step++;
     this.#trace.add(this.#loop.now);
     let status: Status | undefined;
     if (process !== null) {
-      const host = this.#cluster.host(process.name.slice(0, process.name.indexOf("#")));
-      if (host.process === process) {
+      const host = this.#cluster.host(process.id);
+      if (host?.process === process) {
         status = host.node?.status();
       }
-      this.#trace.addText(process.name);
+      this.#trace.add(process.fingerprint);
       if (status !== undefined) {
         this.#trace.add(status.term);
         this.#trace.add(status.last.index);
@@ -235,18 +235,21 @@ class Simulation {
       }
     }
     this.#referee.afterStep(status);
+    if (this.#step % SWEEP_STEPS === 0) {
+      this.#referee.sweep();
+    }
     if (this.#conf !== this.#referee.commits.conf) {
       this.#conf = this.#referee.commits.conf;
       this.#cluster.forgiveWiped();
     }
-    return true;
   }
 
   async #runFor(ms: number): Promise<void> {
-    const until = this.#loop.now + ms;
-    while (await this.#next(until)) {
+    await this.#loop.run(this.#loop.now + ms, (process) => {
+      this.#afterStep(process);
       hold(this.#step < this.#steps * 20 + 1_000_000, "liveness", () => "expected peace to be quiet");
-    }
+      return true;
+    });
   }
 
   #inject(fault: Fault): void {
@@ -288,7 +291,9 @@ class Simulation {
     await this.#await(100, "all members to agree", () => this.#agrees());
     const commits = this.#referee.commits;
     const chains = new Set(
-      this.#cluster.members().map(({ state: { chain, revision } }) => `${revision} ${chain}`),
+      this.#cluster
+        .hearersOf(this.#cluster.leader()!)
+        .map(({ state: { chain, revision } }) => `${revision} ${chain}`),
     );
     hold(
       chains.size === 1,
@@ -318,7 +323,7 @@ class Simulation {
       return false;
     }
     const follows = (id: NodeId): boolean => {
-      const other = this.#cluster.host(id).node?.status();
+      const other = this.#cluster.host(id)?.node?.status();
       return other?.term === status.term && other.leaderId === leader.id;
     };
     return [status.conf.voters, status.conf.votersOutgoing].every(
@@ -365,14 +370,20 @@ class Simulation {
   }
 
   #agrees(): boolean {
-    const leader = this.#cluster.leader()?.node?.status();
-    if (leader === undefined || leader.conf.votersOutgoing.length > 0 || !isVoter(leader.conf, leader.id)) {
+    const host = this.#cluster.leader();
+    const leader = host?.node?.status();
+    if (
+      host === undefined ||
+      leader === undefined ||
+      leader.conf.votersOutgoing.length > 0 ||
+      !isVoter(leader.conf, leader.id)
+    ) {
       return false;
     }
     return (
       this.#clients.every((client) => !client.busy) &&
       leader.committed === leader.last.index &&
-      this.#cluster.members().every(({ node }) => {
+      this.#cluster.hearersOf(host).every(({ node }) => {
         const status = node?.status();
         return (
           status !== undefined &&
@@ -415,5 +426,7 @@ function describe(message: { readonly type: string; readonly term: number }): st
   return `${type} ${short}`;
 }
 
+/** How often everything is looked at again. */
+const SWEEP_STEPS = 64;
 /** No run gets further in time than this, per step. */
 const MAX_STEP_MS = 10;

@@ -1,13 +1,24 @@
 import type { Clock, Timer } from "../node/clock.ts";
 
 /** Something that will happen. */
-interface Event {
+class Event implements Timer {
   at: number;
   order: number;
   readonly run: () => void;
   /** Whose code runs: it does not while that process is stopped, and never when it is dead. */
   readonly owner: Owner;
-  cancelled: boolean;
+  cancelled = false;
+
+  constructor(at: number, order: number, run: () => void, owner: Owner) {
+    this.at = at;
+    this.order = order;
+    this.run = run;
+    this.owner = owner;
+  }
+
+  cancel(): void {
+    this.cancelled = true;
+  }
 }
 
 type Owner = SimProcess | (() => SimProcess | undefined) | undefined;
@@ -35,28 +46,33 @@ export class VirtualLoop {
    * @param owner - the process whose code runs, or how to find it when it is due; without one nothing can stop it
    */
   schedule(delayMs: number, run: () => void, owner?: Owner): Timer {
-    const event: Event = {
-      at: this.#now + Math.max(0, delayMs),
-      order: this.#order++,
-      run,
-      owner,
-      cancelled: false,
-    };
+    const event = new Event(this.#now + Math.max(0, delayMs), this.#order++, run, owner);
     this.#push(event);
-    return {
-      cancel: () => {
-        event.cancelled = true;
-      },
-    };
+    return event;
   }
 
   /**
-   * Lets the next thing happen, and all that settles by it without time passing.
+   * Lets things happen one after the other, each with all that settles by it without time passing.
    *
    * @param until - the time to stop at
-   * @returns whose code ran, `null` when it was nobody's; undefined when nothing was due until then
+   * @param after - told after each thing whose code ran, `null` when it was nobody's; false to stop
+   * @returns whether `after` stopped it; else nothing more was due until then
    */
-  async step(until: number): Promise<SimProcess | null | undefined> {
+  async run(until: number, after: (process: SimProcess | null) => boolean): Promise<boolean> {
+    for (;;) {
+      const ran = this.#next(until);
+      if (ran === undefined) {
+        return false;
+      }
+      await settled();
+      if (!after(ran)) {
+        return true;
+      }
+    }
+  }
+
+  /** Lets the next thing happen; undefined when nothing is due. */
+  #next(until: number): SimProcess | null | undefined {
     for (;;) {
       const event = this.#heap[0];
       if (event === undefined || event.at > until) {
@@ -81,7 +97,6 @@ export class VirtualLoop {
         continue;
       }
       event.run();
-      await settled();
       return process ?? null;
     }
   }
@@ -131,7 +146,12 @@ export class VirtualLoop {
  * SIGCONT), and once it is dead nothing of it happens any more.
  */
 export class SimProcess implements Clock {
+  /** Of the machine. */
+  readonly id: string;
+  /** Of this process on it. */
   readonly name: string;
+  /** A number for {@link name}, to be added to a trace. */
+  readonly fingerprint: number;
   readonly #loop: VirtualLoop;
   #state: "running" | "paused" | "dead" = "running";
   #held: (() => void)[] = [];
@@ -140,8 +160,15 @@ export class SimProcess implements Clock {
   /** How fast the clock goes; 1 is right. */
   rate = 1;
 
-  constructor(name: string, loop: VirtualLoop) {
-    this.name = name;
+  /** @param run - counts the processes of the machine */
+  constructor(id: string, run: number, loop: VirtualLoop) {
+    this.id = id;
+    this.name = `${id}#${run}`;
+    let fingerprint = run;
+    for (let at = 0; at < id.length; at++) {
+      fingerprint = (Math.imul(fingerprint, 31) + id.charCodeAt(at)) | 0;
+    }
+    this.fingerprint = fingerprint;
     this.#loop = loop;
   }
 
@@ -194,9 +221,13 @@ function before(a: Event, b: Event): boolean {
 }
 
 /** Resolves when all promises that can settle without time passing have settled. */
-async function settled(): Promise<void> {
+function settled(): Promise<void> {
+  return new Promise(whenSettled);
+}
+
+function whenSettled(resolve: () => void): void {
   // biome-ignore lint/style/noRestrictedGlobals: only the host knows the end of its microtasks; no time passes.
-  await new Promise<void>((resolve) => process.nextTick(resolve));
+  process.nextTick(resolve);
 }
 
 const EPOCH_MS = 1_767_225_600_000;

@@ -30,7 +30,16 @@ describe("a message is refused and changes nothing when", () => {
     [
       "a stranger is in a term far ahead",
       "RAFT_TERM_FAR_AHEAD",
-      { type: "vote", from: "x", to: "a", term: 2 ** 40, lastIndex: 9, lastTerm: 9, transfer: false },
+      {
+        type: "vote",
+        from: "x",
+        to: "a",
+        term: 2 ** 40,
+        lastIndex: 9,
+        lastTerm: 9,
+        transfer: false,
+        newcomer: false,
+      },
     ],
     [
       "a snapshot is of a later term than the message",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { RawNode, type VoteMessage } from "../../src/index.ts";
+import { bootstrapBatch, RawNode, type VoteMessage } from "../../src/index.ts";
 import { LogImage } from "../../src/testing.ts";
 import { Cluster, entry, seeded } from "./cluster.ts";
 
@@ -12,7 +12,7 @@ function requestVote(
   lastIndex: number,
   lastTerm: number,
 ): VoteMessage {
-  return { type: "vote", from, to, term, lastIndex, lastTerm, transfer: false };
+  return { type: "vote", from, to, term, lastIndex, lastTerm, transfer: false, newcomer: false };
 }
 
 /** The answers that a node has sent, in order. */
@@ -124,7 +124,10 @@ describe("election", () => {
     "a voter at %i/%i answers a candidate at %i/%i with %s (scenario 3, §5.4.1)",
     (index, term, lastIndex, lastTerm, granted) => {
       const disk = new LogImage();
-      const entries = Array.from({ length: index }, (_, i) => entry(i + 1, term));
+      const [founding] = bootstrapBatch(three).entries;
+      const entries = Array.from({ length: index }, (_, i) =>
+        i === 0 ? { ...founding!, term } : entry(i + 1, term),
+      );
       disk.append({ hardState: { term, votedFor: undefined, commit: 0 }, reset: undefined, entries });
       const cluster = new Cluster(three);
       cluster.get("a").disk = disk;
@@ -340,4 +343,54 @@ it("RawNode does not start from a log that ends before its commit index, or whos
   expect(() => start({ base: { index: 5, term: 1 }, lastIndex: 5 })).toThrow(
     expect.objectContaining({ code: "RAFT_SNAPSHOT_MISSING" }),
   );
+});
+
+describe("a node that knows of no membership, which may be an old voter whose disk was lost", () => {
+  it("gives no vote, and so cannot help to forget what it acknowledged: B and the wiped X do not elect", () => {
+    const cluster = new Cluster(["a", "b", "x"]);
+    // b never met the x that was.
+    cluster.partition(["a", "x"]);
+    const a = cluster.elect("a");
+    cluster.propose("a", "acknowledged");
+    cluster.settle();
+    expect(a.commands).toEqual(["acknowledged"]);
+    cluster.nodes.delete("x");
+    cluster.addNode("x");
+    cluster.partition(["b", "x"]);
+    cluster.tick(200, ["b", "x"]);
+    expect(cluster.get("b").status.role).not.toBe("leader");
+    // With a, which has the entry, there is a leader again, and from then on x may vote.
+    cluster.restart("a");
+    cluster.heal();
+    cluster.tick(200);
+    expect(cluster.leader!.commands).toEqual(["acknowledged"]);
+    expect(cluster.get("x").commands).toEqual(["acknowledged"]);
+    cluster.nodes.delete("a");
+    cluster.tick(200);
+    expect(cluster.leader!.commands).toEqual(["acknowledged"]);
+  });
+
+  it("votes for who is adding it: a lone voter that stopped with the addition in its log only goes on", () => {
+    const cluster = new Cluster(["a"]);
+    cluster.elect("a");
+    cluster.addNode("x");
+    cluster.partition(["a"], ["x"]);
+    cluster.change("a", ["addVoter", "x"]);
+    cluster.settle();
+    cluster.restart("a");
+    cluster.heal();
+    cluster.tick(100);
+    expect(cluster.leader!.status.conf).toMatchObject({ voters: ["a", "x"], votersOutgoing: [] });
+  });
+});
+
+it("a candidate of an earlier term learns the term from the refusal (Figure 2)", () => {
+  const cluster = new Cluster(three, { preVote: false, checkQuorum: false });
+  const { raw } = cluster.get("a");
+  raw.step(requestVote("b", "a", 9, 99, 9));
+  cluster.settle();
+  cluster.get("c").raw.campaign();
+  expect(cluster.get("c").status.term).toBeLessThan(9);
+  cluster.settle();
+  expect(cluster.get("c").status.term).toBe(9);
 });

@@ -116,7 +116,7 @@ describe("a change of membership (§6)", () => {
     expect(cluster.get("a").status.progress.map(({ id }) => id)).toEqual(["b", "c"]);
   });
 
-  it("that removes the leader: it leads until the end, does not count itself, names a successor and steps down (scenario 30)", () => {
+  it("that removes the leader: it leads until the end, does not count itself, names a successor and steps down (scenario 30, thesis §4.2.2)", () => {
     const cluster = new Cluster(three);
     cluster.elect("a");
     warm(cluster);
@@ -177,7 +177,7 @@ describe("a change of membership (§6)", () => {
     expect(cluster.leader?.status).toMatchObject({ id: "a", term: 2 });
   });
 
-  it("a follower that was removed while it was away asks in vain (scenario 31)", () => {
+  it("a follower that was removed while it was away asks in vain (scenario 31, thesis §4.2.3)", () => {
     const cluster = new Cluster(three);
     cluster.elect("a");
     cluster.partition(["a", "b"]);
@@ -216,7 +216,7 @@ describe("a change of membership (§6)", () => {
     expect(cluster.get("c").status.conf).toEqual(conf(["a", "b"], { learners: ["c"] }));
   });
 
-  it("a learner gets the log and decides nothing", () => {
+  it("a learner gets the log and decides nothing (thesis §4.2.1)", () => {
     const cluster = new Cluster(["a", "b"], {}, ["l", "m"]);
     cluster.elect("a");
     cluster.partition(["a", "l", "m"]);
@@ -306,4 +306,21 @@ it("a majority of the new membership elects though nobody in it knows that it is
   cluster.partition(["c", "d", "e"]);
   cluster.tick(60, ["c", "d", "e"]);
   expect(["c", "d", "e"]).toContain(cluster.leader?.id);
+});
+
+it("a change after which most voters may have no log is refused: they would elect nobody if the leader died", () => {
+  const cluster = new Cluster(["a", "b", "c"]);
+  const a = cluster.elect("a");
+  cluster.addNode("d");
+  cluster.partition(["a", "b", "c"]);
+  cluster.change("a", ["addVoter", "d"]);
+  cluster.settle();
+  expect(a.status.conf).toMatchObject({ voters: ["a", "b", "c", "d"], votersOutgoing: [] });
+  const shrink = (): void => cluster.change("a", ["remove", "b"], ["remove", "c"]);
+  expect(shrink).toThrow(expect.objectContaining({ code: "RAFT_CHANGE_REFUSED" }));
+  cluster.heal();
+  cluster.tick(3);
+  shrink();
+  cluster.settle();
+  expect(a.status.conf.voters).toEqual(["a", "d"]);
 });

@@ -29,7 +29,7 @@ const acks = fc
   .map((indexes) => new Map(ids.map((id, at) => [id, indexes[at]!])));
 
 describe("the quorum of a membership", () => {
-  it("commits what a naive count over both halves commits (§6)", () => {
+  it("commits what a naive count over both halves commits (scenario 19, §6)", () => {
     check(
       fc.property(idSet, idSet, acks, (voters, votersOutgoing, acked) => {
         fc.pre(voters.length > 0);
@@ -55,7 +55,7 @@ describe("the quorum of a membership", () => {
     );
   });
 
-  it("never counts a learner", () => {
+  it("never counts a learner (scenario 19)", () => {
     const conf = { ...emptyConfState, voters: ["a", "b", "c"], learners: ["d", "e"] };
     expect(quorumIndex(conf, (id) => (id === "a" ? 0 : id < "d" ? 3 : 9))).toBe(3);
     expect(quorumIndex(conf, (id) => (id < "c" ? 1 : 9))).toBe(1);

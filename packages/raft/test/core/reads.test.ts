@@ -3,7 +3,7 @@ import { Cluster } from "./cluster.ts";
 
 const three = ["a", "b", "c"];
 
-describe("ReadIndex (§8)", () => {
+describe("ReadIndex (§8, thesis §6.4)", () => {
   it("answers with the commit index once a quorum has confirmed the leader", () => {
     const cluster = new Cluster(three);
     const a = cluster.elect("a");

@@ -258,3 +258,84 @@ describe("a snapshot (§7)", () => {
     expect(cluster.get("c").commands).toEqual(["1", "2"]);
   });
 });
+
+describe("a state machine that is not to be believed", () => {
+  it("gets nothing more until a snapshot of at least its index takes its place; the log stays whole", () => {
+    const cluster = new Cluster(three);
+    const a = cluster.elect("a");
+    const b = cluster.get("b");
+    cluster.propose("a", "x", "y");
+    cluster.settle();
+    const older = a.takeSnapshot();
+    cluster.propose("a", "z");
+    cluster.settle();
+    const { applied } = b.status;
+    b.commands[0] = "wrong";
+    b.raw.rebuild();
+    cluster.propose("a", "more");
+    cluster.settle();
+    expect(b.status).toMatchObject({ applied, rebuildFrom: applied, committed: applied + 1 });
+    b.raw.step(a.raw.snapshotMessage("b", older)!);
+    cluster.settle();
+    expect(b.status).toMatchObject({ applied, rebuildFrom: applied });
+    b.raw.step(a.raw.snapshotMessage("b", a.takeSnapshot())!);
+    cluster.settle();
+    expect(b.status).toMatchObject({ applied: applied + 1, rebuildFrom: undefined, base: { index: 0 } });
+    cluster.propose("a", "last");
+    cluster.settle();
+    expect(b.commands).toEqual(["x", "y", "z", "more", "last"]);
+  });
+
+  it("waits for what is being applied when it was found out", () => {
+    const cluster = new Cluster(three);
+    const a = cluster.elect("a");
+    const b = cluster.get("b");
+    cluster.propose("a", "x");
+    cluster.settle();
+    const early = a.takeSnapshot();
+    b.slowFsm = true;
+    cluster.propose("a", "y");
+    cluster.settle();
+    b.raw.rebuild();
+    b.raw.step(a.raw.snapshotMessage("b", early)!);
+    b.slowFsm = false;
+    b.finishApply();
+    cluster.settle();
+    expect(b.status).toMatchObject({ applied: early.index + 1, rebuildFrom: early.index + 1 });
+    expect(b.commands).toEqual(["x", "y"]);
+  });
+
+  it("is passed on in no snapshot, though its node goes on leading", () => {
+    const cluster = new Cluster(three, { trailingEntries: 0 });
+    const a = cluster.elect("a");
+    cluster.partition(["a", "b"]);
+    cluster.propose("a", "x", "y");
+    cluster.settle();
+    a.takeSnapshot();
+    a.raw.rebuild();
+    cluster.heal();
+    cluster.propose("a", "z");
+    cluster.tick(5, ["a"]);
+    expect(a.status).toMatchObject({ role: "leader", committed: a.status.last.index });
+    expect(a.raw.snapshotMessage("c", a.snapshot!)).toBeUndefined();
+    expect(cluster.get("c").commands).toEqual([]);
+    cluster.elect("b");
+    cluster.get("b").takeSnapshot();
+    cluster.tick(5, ["b"]);
+    expect(cluster.get("c").commands).toEqual(["x", "y", "z"]);
+  });
+
+  it("is not replaced by a snapshot that contradicts a committed entry", () => {
+    const cluster = new Cluster(three);
+    const a = cluster.elect("a");
+    const b = cluster.get("b");
+    cluster.propose("a", "x");
+    cluster.settle();
+    b.raw.rebuild();
+    const { applied, term } = b.status;
+    const other = { ...a.raw.snapshotPoint(applied), term: term - 1, sizeBytes: 0, crc32: 0 };
+    expect(() => b.raw.step(a.raw.snapshotMessage("b", other)!)).toThrow(
+      expect.objectContaining({ code: "RAFT_INVARIANT" }),
+    );
+  });
+});

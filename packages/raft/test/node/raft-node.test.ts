@@ -18,7 +18,7 @@ describe("a node", () => {
     }
   });
 
-  it("joins the proposals of a turn into one append and one application", async () => {
+  it("joins the proposals of a turn into one append and one application (thesis §10.2.2)", async () => {
     await using trio = new Trio();
     const leader = await trio.start();
     const before = leader.metrics;

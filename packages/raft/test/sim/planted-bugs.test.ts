@@ -7,7 +7,7 @@ import { type PlantedBug, plantedBugs } from "./planted-bugs.ts";
 const file = new URL("planted-bugs.json", import.meta.url);
 const found = JSON.parse(readFileSync(file, "utf8")) as Record<string, { seed: number; by: string }>;
 const { REWRITE } = process.env;
-const steps = 5000;
+const steps = 8000;
 const maxSeeds = 500;
 
 async function runWith(bug: PlantedBug, seed: number): Promise<SimulationResult> {
@@ -22,7 +22,8 @@ async function runWith(bug: PlantedBug, seed: number): Promise<SimulationResult>
 async function search(bug: PlantedBug): Promise<void> {
   for (let seed = 1; seed <= maxSeeds; seed++) {
     const { violation } = await runWith(bug, seed);
-    if (violation !== undefined) {
+    // A seed that fails anyhow shows nothing.
+    if (violation !== undefined && (await simulate({ seed, steps })).violation === undefined) {
       found[bug.name] = { seed, by: violation.invariant };
       return;
     }
@@ -30,15 +31,12 @@ async function search(bug: PlantedBug): Promise<void> {
   delete found[bug.name];
 }
 
-/** Those that no seed was found for are looked for again with the next rewriting only. */
-const sought = plantedBugs.filter(({ name }) => REWRITE || name in found);
-
-it("has a seed for at least 18 planted bugs", () => {
-  expect(sought.length).toBeGreaterThanOrEqual(18);
+it("plants at least 18 bugs", () => {
+  expect(plantedBugs.length).toBeGreaterThanOrEqual(18);
 });
 
 describe("the simulator finds", () => {
-  it.each(sought.map((bug) => [bug.name, bug] as const))(
+  it.each(plantedBugs.map((bug) => [bug.name, bug] as const))(
     "%s",
     { timeout: REWRITE ? 3_600_000 : 60_000 },
     async (name, bug) => {

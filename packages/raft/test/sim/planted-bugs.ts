@@ -1,4 +1,6 @@
+import { decodeConfState, encodeConfState } from "../../src/conf-state.ts";
 import { ConfHistory } from "../../src/core/conf-history.ts";
+import { leaveJoint } from "../../src/core/confchange/changer.ts";
 import { Leader } from "../../src/core/leader.ts";
 import { RaftLog } from "../../src/core/log.ts";
 import { Outbox } from "../../src/core/outbox.ts";
@@ -8,7 +10,8 @@ import { Replicator } from "../../src/core/replicator.ts";
 import { TermRuns } from "../../src/core/term-runs.ts";
 import { Progress } from "../../src/core/tracker/progress.ts";
 import { Uncommitted } from "../../src/core/uncommitted.ts";
-import type { Entry, FSM, SessionResult } from "../../src/index.ts";
+import type { Entry, FSM, Identity, Message, SessionResult } from "../../src/index.ts";
+import { RunningNode } from "../../src/node/running-node.ts";
 import { StateMachine } from "../../src/node/state-machine.ts";
 import { SimDisk } from "../../src/testing/sim-disk.ts";
 import { decodeBatch, SimLogStore } from "../../src/testing/sim-log-store.ts";
@@ -203,6 +206,18 @@ export const plantedBugs: readonly PlantedBug[] = [
     plant: () => during([Leader, "proposeChange"], [Leader, "settled"], () => true),
   },
   {
+    name: "a voter comes or goes without a joint membership",
+    plant: () =>
+      during([Leader, "proposeChange"], [RaftLog, "push"], (_, proceed, args) => {
+        const [entry] = args as [Entry];
+        if (entry.type === "config") {
+          const data = encodeConfState(leaveJoint(decodeConfState(entry.data)));
+          args[0] = { ...entry, data };
+        }
+        return proceed();
+      }),
+  },
+  {
     name: "a joint membership counts as a simple one",
     plant: () =>
       method(
@@ -322,6 +337,27 @@ export const plantedBugs: readonly PlantedBug[] = [
       ),
   },
   {
+    name: "an old snapshot takes the place of a newer log",
+    plant: () =>
+      method(
+        Raft,
+        "step",
+        (original) =>
+          function wrapped(this: Raft, message) {
+            const { snapshot } = message;
+            if (
+              message.type === "snapshot" &&
+              snapshot.index < this.log.lastIndex &&
+              !this.log.resetPending
+            ) {
+              this.log.reset(snapshot);
+              this.restoring = snapshot;
+            }
+            original.call(this, message);
+          },
+      ),
+  },
+  {
     name: "a snapshot holds the newest membership, not its own",
     plant: () =>
       method(
@@ -396,16 +432,43 @@ export const plantedBugs: readonly PlantedBug[] = [
       ),
   },
   {
-    name: "an acknowledgement of an earlier membership counts",
+    name: "an old acknowledgement counts for what was sent since",
     plant: () =>
       method(
-        Replicator,
-        "answering",
-        () =>
-          function wrapped(this: Replicator, id) {
-            return this.members.get(id);
+        Progress,
+        "advance",
+        (original) =>
+          function wrapped(this: Progress, index) {
+            return original.call(this, Math.max(index, this.next - 1));
           },
       ),
+  },
+  {
+    // The transport's check of incarnations hides what sessions are for, so acknowledgements pass it by.
+    name: "an acknowledgement of an earlier membership counts",
+    plant: () => {
+      const newest = new Map<string, Identity>();
+      return all(
+        method(
+          Replicator,
+          "answering",
+          () =>
+            function wrapped(this: Replicator, id) {
+              return this.members.get(id);
+            },
+        ),
+        method(
+          RunningNode,
+          "receive",
+          (original) =>
+            function wrapped(this: RunningNode<unknown>, peer: Identity, messages: readonly Message[]) {
+              newest.set(this.identity.nodeId, this.identity);
+              const acknowledges = messages.every(({ type }) => type === "appendResponse");
+              original.call(this, acknowledges ? (newest.get(peer.nodeId) ?? peer) : peer, messages);
+            },
+        ),
+      );
+    },
   },
   {
     name: "a rejected append is not followed up",

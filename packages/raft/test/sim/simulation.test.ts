@@ -3,25 +3,25 @@ import { describe, expect, it } from "vitest";
 import type { Entry, FSM } from "../../src/index.ts";
 import {
   drawFaults,
-  type Fault,
   minimise,
   SeededRandom,
+  type SimulationOptions,
   type SimulationWorkload,
   simulate,
 } from "../../src/testing.ts";
 
-const { SEED, MON_TEST } = process.env;
+const { MON_SIM_SECONDS, MON_TEST, SEED } = process.env;
 const full = MON_TEST === "full";
 
 /** Runs that failed once, each kept for ever. */
 const regressions = JSON.parse(
   readFileSync(new URL("regressions.json", import.meta.url), "utf8"),
-) as readonly { seed: number; steps: number; nodes: number; faults?: readonly Fault[] }[];
+) as readonly (SimulationOptions & { readonly seed: number })[];
 
 describe("a simulated cluster", () => {
   it("keeps every invariant and recovers, from many seeds", { timeout: 3_600_000 }, async () => {
     const first = SEED === undefined ? 1 : Number(SEED) % 1_000_000_000;
-    const wallMs = full ? 90_000 : 8000;
+    const wallMs = 1000 * Number(MON_SIM_SECONDS ?? (full ? 90 : 40));
     const startedAt = performance.now();
     const sum = { recoveries: 0, committed: 0, elections: 0, queries: 0 };
     let seed = first;

@@ -11,8 +11,8 @@ export class CommitBook {
   /** By index. */
   readonly #terms: Term[] = [0];
   readonly #confs: { readonly index: LogIndex; readonly conf: ConfState }[] = [];
-  /** The last index that a leader of a term committed; ascending by term. */
-  #byLeader: { readonly term: Term; index: LogIndex }[] = [];
+  /** The last index that the leader of each term committed; ascending by term, but for late news. */
+  readonly #byLeader = new Map<Term, LogIndex>();
 
   constructor(entries: EntryBook) {
     this.#entries = entries;
@@ -38,15 +38,20 @@ export class CommitBook {
     return this.#confs.findLast((each) => each.index <= index);
   }
 
-  /** The last index that leaders of terms before `term` committed. */
+  /** The last index that leaders of terms before `term` committed. O(terms). */
   lastBefore(term: Term): LogIndex {
     let last = 0;
-    for (const each of this.#byLeader) {
-      if (each.term < term) {
-        last = Math.max(last, each.index);
+    for (const [each, index] of this.#byLeader) {
+      if (each < term && index > last) {
+        last = index;
       }
     }
     return last;
+  }
+
+  /** Whether the leader of a term is known to have committed an entry of its own. */
+  hasCommitted(term: Term): boolean {
+    return this.#byLeader.has(term);
   }
 
   /**
@@ -75,14 +80,6 @@ export class CommitBook {
         this.#confs.push({ index: next, conf });
       }
     }
-    const own = this.#byLeader.find((each) => each.term === term);
-    if (own === undefined) {
-      this.#byLeader.push({ term, index });
-    } else {
-      own.index = Math.max(own.index, index);
-    }
-    if (this.#byLeader.length > 64) {
-      this.#byLeader = this.#byLeader.slice(-32);
-    }
+    this.#byLeader.set(term, Math.max(index, this.#byLeader.get(term) ?? 0));
   }
 }

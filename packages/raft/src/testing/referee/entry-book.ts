@@ -63,6 +63,7 @@ export function termIn({ base, entries }: LogImage, index: LogIndex): Term | und
   return index === base.index ? base.term : entries[index - base.index - 1]?.term;
 }
 
-function isSame(a: Entry, b: Entry): boolean {
+/** Whether two entries of one index and term are one. */
+export function isSame(a: Entry, b: Entry): boolean {
   return a.type === b.type && a.timestampMs === b.timestampMs && Buffer.compare(a.data, b.data) === 0;
 }

@@ -8,9 +8,9 @@ import type { AppendResponse, Message } from "../../message.ts";
 import type { SnapshotPoint } from "../../snapshot.ts";
 import { CommitBook } from "./commit-book.ts";
 import { ElectionBook } from "./election-book.ts";
-import { EntryBook, termIn } from "./entry-book.ts";
+import { EntryBook, isSame, termIn } from "./entry-book.ts";
 import { MachineBook } from "./machine-book.ts";
-import { hold } from "./violation.ts";
+import { hold, violate } from "./violation.ts";
 
 /** What a node must keep to. */
 export interface RefereeLimits {
@@ -35,6 +35,8 @@ interface View {
   applied: LogIndex;
   leads: boolean;
   conf: ConfState | undefined;
+  /** The membership that was compared with its entry. */
+  ruledConf: ConfState | undefined;
 }
 
 /**
@@ -91,6 +93,7 @@ export class Referee {
       applied: 0,
       leads: false,
       conf: undefined,
+      ruledConf: undefined,
     });
   }
 
@@ -160,25 +163,60 @@ export class Referee {
    * @param status - of the node whose code ran; undefined when it does not run or was nobody's
    */
   afterStep(status: Status | undefined): void {
-    for (const { id, batch } of this.#batches) {
+    const batches = this.#batches;
+    const sent = this.#messages;
+    const checks = this.#checks;
+    for (const { id, batch } of batches) {
       this.#recordBatch(this.#views.get(id)!, batch);
     }
-    for (const { messages } of this.#messages) {
+    for (const { messages } of sent) {
       this.#recordEntries(messages);
     }
     if (status !== undefined) {
       this.#checkStatus(this.#views.get(status.id)!, status);
     }
-    for (const { id, batch } of this.#batches.splice(0)) {
-      this.#checkBatch(this.#views.get(id)!, batch);
-    }
-    for (const { id, messages } of this.#messages.splice(0)) {
-      for (const message of messages) {
-        this.#checkMessage(this.#views.get(id)!, message);
+    if (batches.length > 0) {
+      this.#batches = [];
+      for (const { id, batch } of batches) {
+        this.#checkBatch(this.#views.get(id)!, batch);
       }
     }
-    for (const check of this.#checks.splice(0)) {
-      check();
+    if (sent.length > 0) {
+      this.#messages = [];
+      for (const { id, messages } of sent) {
+        const view = this.#views.get(id)!;
+        for (const message of messages) {
+          this.#checkMessage(view, message);
+        }
+      }
+    }
+    if (checks.length > 0) {
+      this.#checks = [];
+      for (const check of checks) {
+        check();
+      }
+    }
+  }
+
+  /**
+   * Looks at every entry that is durable anywhere, and not only at what changed: whether it is one that is known, and
+   * what is committed where a node knows of a commit. O(nodes × entries): for every 64th step or so.
+   */
+  sweep(): void {
+    for (const { id, image } of this.#views.values()) {
+      const commit = image.hardState?.commit ?? 0;
+      for (const entry of image.entries) {
+        const fact = this.entries.find(entry.index, entry.term);
+        if (fact === undefined || (fact.entry !== entry && !isSame(fact.entry, entry))) {
+          violate("log matching", `expected ${id} to hold a known entry at ${entry.index}/${entry.term}`);
+        }
+        if (entry.index <= commit && entry.term !== this.commits.term(entry.index)) {
+          violate(
+            "state machine safety",
+            `expected ${id} to hold ${entry.index}/${this.commits.term(entry.index)}, got ${entry.term}`,
+          );
+        }
+      }
     }
   }
 
@@ -263,13 +301,23 @@ export class Referee {
     }
   }
 
-  /** Two memberships in a row share a quorum, and the first is committed before the second is appended (§6). */
+  /**
+   * Two memberships in a row share a quorum, and the first is committed before the second is appended (§6), by a leader
+   * that committed an entry of its own term (the bug of 2015 in the thesis).
+   */
   #checkChange({ id, image }: View, batch: LogBatch, entry: Entry): void {
     const fact = this.entries.record(entry, undefined);
     if (fact.ruled) {
       return;
     }
     fact.ruled = true;
+    hold(
+      this.commits.hasCommitted(entry.term),
+      "one change of membership at a time",
+      () =>
+        `expected the leader of term ${entry.term} to commit an entry of its term before it changes the ` +
+        `membership at ${entry.index}`,
+    );
     const before =
       findConfig(batch.entries, entry.index) ??
       (batch.reset === undefined ? findConfig(image.entries, batch.entries[0]!.index) : undefined);
@@ -296,50 +344,68 @@ export class Referee {
   // ── What a node says of itself ────────────────────────────────────────────────────────────────────────────────
 
   #checkStatus(view: View, status: Status): void {
-    const { id, image } = view;
-    const { applied, committed, role, term } = status;
-    hold(
-      term >= Math.max(view.term, image.hardState?.term ?? 0) &&
-        committed >= view.committed &&
-        applied >= view.applied,
-      "term, vote and commit never go back",
-      () =>
-        `expected ${id} to stay at term ${view.term}, commit ${view.committed}, applied ${view.applied}, got ` +
-        `${term}, ${committed}, ${applied}`,
-    );
+    const { applied, committed, conf, role, term } = status;
+    const leads = role === "leader";
+    if (leads) {
+      this.#checkBounds(status);
+    }
+    if (
+      term === view.term &&
+      committed === view.committed &&
+      applied === view.applied &&
+      leads === view.leads &&
+      conf === view.conf
+    ) {
+      return;
+    }
+    if (
+      term < Math.max(view.term, view.image.hardState?.term ?? 0) ||
+      committed < view.committed ||
+      applied < view.applied
+    ) {
+      violate(
+        "term, vote and commit never go back",
+        `expected ${view.id} to stay at term ${view.term}, commit ${view.committed}, applied ${view.applied}, ` +
+          `got ${term}, ${committed}, ${applied}`,
+      );
+    }
     this.#checkConf(view, status);
-    if (role === "leader" && this.elections.led(term, id)) {
+    if (leads && this.elections.led(term, view.id)) {
       this.#checkComplete(view, term);
     }
     // It may have committed and stepped down in one turn, to a later term even.
-    const led = view.leads && committed > (view.term === term ? view.committed : this.commits.last);
-    if (led) {
-      this.#checkCommit(view, committed, view.term, status.conf);
+    if (view.leads && committed > (view.term === term ? view.committed : this.commits.last)) {
+      this.#checkCommit(view, committed, view.term, conf);
     }
-    hold(
-      committed <= this.commits.last,
-      "commit by a quorum of the term",
-      () => `expected ${id} to know of commits up to ${this.commits.last}, got ${committed}`,
-    );
+    if (committed > this.commits.last) {
+      violate(
+        "commit by a quorum of the term",
+        `expected ${view.id} to know of commits up to ${this.commits.last}, got ${committed}`,
+      );
+    }
     this.#checkApplied(view, status);
-    this.#checkBounds(status);
     view.term = term;
     view.committed = committed;
     view.applied = applied;
-    view.leads = role === "leader";
-    view.conf = status.conf;
+    view.leads = leads;
+    view.conf = conf;
   }
 
-  #checkConf(view: View, { conf, confIndex }: Status): void {
-    if (view.conf === conf) {
+  /** Looks at a membership once its entry is durable: only then is it known which of its index and which term it is. */
+  #checkConf(view: View, { base, conf, confIndex, stable }: Status): void {
+    const { id, image, ruledConf } = view;
+    const isBefore = confIndex <= Math.max(base.index, image.base.index);
+    if (ruledConf === conf || isBefore || confIndex > stable) {
       return;
     }
-    const confs = this.entries.at(confIndex).flatMap((fact) => fact.conf ?? []);
-    hold(
-      confs.length === 0 || confs.some((each) => sameConf(each, conf)),
-      "one change of membership at a time",
-      () => `expected ${view.id} to follow the membership at ${confIndex}, got ${JSON.stringify(conf)}`,
-    );
+    view.ruledConf = conf;
+    const fact = this.entries.find(confIndex, termIn(image, confIndex) ?? 0);
+    if (fact?.conf === undefined || !sameConf(fact.conf, conf)) {
+      violate(
+        "one change of membership at a time",
+        `expected ${id} to follow the membership at ${confIndex}, got ${JSON.stringify(conf)}`,
+      );
+    }
   }
 
   #checkComplete({ id, image }: View, term: Term): void {
@@ -382,35 +448,39 @@ export class Referee {
   }
 
   #checkApplied({ applied: before, id, image }: View, { applied, base, committed }: Status): void {
-    hold(
-      applied <= committed || applied < base.index,
-      "state machine safety",
-      () => `expected ${id} to apply what is committed, ${committed}, got ${applied}`,
-    );
+    if (applied > committed && applied >= base.index) {
+      violate(
+        "state machine safety",
+        `expected ${id} to apply what is committed, ${committed}, got ${applied}`,
+      );
+    }
     // Up to its base a snapshot speaks for the log, which may not say so durably yet.
     for (let index = Math.max(before, image.base.index, base.index) + 1; index <= applied; index++) {
       const term = termIn(image, index);
-      hold(
-        term !== undefined && term === this.commits.term(index),
-        "state machine safety",
-        () => `expected ${id} to apply ${index}/${this.commits.term(index)}, got ${term}`,
-      );
+      if (term === undefined || term !== this.commits.term(index)) {
+        violate(
+          "state machine safety",
+          `expected ${id} to apply ${index}/${this.commits.term(index)}, got ${term}`,
+        );
+      }
     }
   }
 
   #checkBounds({ id, pendingReads, progress, uncommittedBytes }: Status): void {
     const { maxEntryBytes, maxInflightMessages, maxPendingReads, maxUncommittedBytes } = this.#limits;
-    hold(
-      uncommittedBytes <= Math.max(maxUncommittedBytes, maxEntryBytes) && pendingReads <= maxPendingReads,
-      "bounds",
-      () => `expected ${id} to hold its bounds, got ${uncommittedBytes} bytes and ${pendingReads} reads`,
-    );
-    for (const { inflightMessages, match, next } of progress) {
-      hold(
-        inflightMessages <= maxInflightMessages && match < next,
+    if (uncommittedBytes > Math.max(maxUncommittedBytes, maxEntryBytes) || pendingReads > maxPendingReads) {
+      violate(
         "bounds",
-        () => `expected ${id} to hold its window, got ${inflightMessages} messages, ${match} to ${next}`,
+        `expected ${id} to hold its bounds, got ${uncommittedBytes} bytes and ${pendingReads} reads`,
       );
+    }
+    for (const { inflightMessages, match, next } of progress) {
+      if (inflightMessages > maxInflightMessages || match >= next) {
+        violate(
+          "bounds",
+          `expected ${id} to hold its window, got ${inflightMessages} messages, ${match} to ${next}`,
+        );
+      }
     }
   }
 
@@ -421,11 +491,10 @@ export class Referee {
     const durable = image.hardState ?? initialHardState;
     const { from, term, to, type } = message;
     // A pre-vote speaks of a term that nobody joined; a fingerprint of none.
-    if (type !== "preVote" && type !== "preVoteResponse" && type !== "stateHash") {
-      hold(
-        durable.term >= term,
+    if (durable.term < term && type !== "preVote" && type !== "preVoteResponse" && type !== "stateHash") {
+      violate(
         "sent is durable",
-        () => `expected term ${term} to be durable before ${id} sends ${type}, got ${durable.term}`,
+        `expected term ${term} to be durable before ${id} sends ${type}, got ${durable.term}`,
       );
     }
     switch (message.type) {
