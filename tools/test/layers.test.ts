@@ -44,8 +44,10 @@ function workspace(
 const repository = readWorkspaces(root);
 const ring = workspace("packages/ring", "core", "export {};");
 const disk = workspace("packages/disk", "io", "export {};");
+const hosts = workspace("packages/hosts", "host", "export {};");
 const node = workspace("apps/node", "app", "export {};");
-const violations = (subject: Workspace) => importViolations([subject, ring, disk, node], new Set(["vitest"]));
+const violations = (subject: Workspace) =>
+  importViolations([subject, ring, disk, hosts, node], new Set(["vitest"]));
 
 test("what the layers allow passes", () => {
   const fine = [
@@ -64,6 +66,9 @@ test("what the layers allow passes", () => {
     ),
     workspace("packages/level-store", "io", `import fs from "node:fs"; import { Level } from "level";`, {
       dependencies: ["level"],
+    }),
+    workspace("packages/a", "io", `import type { Probes } from "@mon/hosts"; import net from "node:net";`, {
+      dependencies: ["@mon/hosts"],
     }),
     workspace("apps/a", "app", `import "@mon/disk"; import "pino"; setTimeout(() => {}, 1);`, {
       dependencies: ["@mon/disk", "pino"],
@@ -106,6 +111,7 @@ test.each([
   ],
   ["core reads the clock", "core", "export const t = Date.now();", [], "core uses Date.now"],
   ["host opens sockets", "host", `import net from "node:net";`, [], "host imports default from node:net"],
+  ["host imports io", "host", `import "@mon/disk";`, ["@mon/disk"], "host may not import io"],
   ["io imports another io", "io", `import "@mon/disk";`, ["@mon/disk"], "io may not import io"],
   ["io imports a second driver", "io", `import "ioredis";`, ["ioredis"], "its one driver"],
   ["a library imports an app", "core", `import "@mon/node";`, ["@mon/node"], "core may not import app"],

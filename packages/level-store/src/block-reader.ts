@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   type Chunk,
   ColumnBuilder,
@@ -10,12 +9,12 @@ import {
   type TimeRange,
 } from "@mon/store";
 import { firstFrom } from "./block-walk.ts";
-import type { HeadFragments } from "./head.ts";
+import type { FragmentList } from "./fragment-list.ts";
 
 /** What a host has of one block, or a stretch of it. */
 export interface BlockSource {
   readonly chunks: readonly Chunk[];
-  readonly head: Pick<HeadFragments, "timestampsMs" | "bytesAt">;
+  readonly head: FragmentList;
 }
 
 /** Columns of a stretch. */
@@ -26,31 +25,27 @@ export interface Stretch extends TimeRange {
 
 /** What reading a block needs. */
 export interface BlockReadOptions {
+  /** Asked once for each series and part. */
   readonly wants: (series: Series) => boolean;
   readonly maxSliceSamples: number;
-  readonly signal?: AbortSignal | undefined;
   readonly onDamage: (reason: string) => void;
 }
 
-/** Samples decoded in one turn of the event loop. */
-const samplesPerTurn = 8_192;
-/** What a column costs besides its samples, in samples. */
-const samplesPerColumn = 64;
 /** How many slices are decoded at once: a column of a chunk is read from its beginning each time. */
 const slicesPerPart = 4;
 
 /**
  * Reads a stretch of a block: columns of its chunks and of fragments in memory, folded (R4). In parts of about so many
  * samples, so that memory is bounded, each cut into stretches of at most `maxSliceSamples`, but for the samples of one
- * instant.
+ * instant. The last stretch ends with the range.
  */
-export async function* readBlock(
+export function* readBlock(
   source: BlockSource,
   range: TimeRange,
   options: BlockReadOptions,
-): AsyncGenerator<Stretch> {
+): Generator<Stretch, void, void> {
   for (const part of partsOf(source, range, slicesPerPart * options.maxSliceSamples)) {
-    const { columns, conflicts } = await columnsOf(source, part, options);
+    const { columns, conflicts } = columnsOf(source, part, options);
     yield* cut(columns, conflicts, part, options.maxSliceSamples);
   }
 }
@@ -62,9 +57,8 @@ function partsOf({ chunks, head }: BlockSource, range: TimeRange, maxSamples: nu
     const overlap = Math.min(chunk.endMs, range.endMs) - Math.max(chunk.startMs, range.startMs) + 1;
     samples += (chunk.samples * Math.max(overlap, 0)) / (chunk.endMs - chunk.startMs + 1);
   }
-  const first = firstFrom(head.timestampsMs, range.startMs);
-  const end = firstFrom(head.timestampsMs, range.endMs + 1);
-  for (let i = first; i < end; i++) samples += head.bytesAt(i).length / bytesPerSample;
+  const inHead = head.within(range.startMs, range.endMs);
+  for (let i = 0; i < inHead.length; i++) samples += inHead.lengthAt(i) / bytesPerSample;
   const count = Math.ceil(samples / maxSamples);
   const stepMs = Math.ceil((range.endMs - range.startMs + 1) / count);
   const parts: TimeRange[] = [];
@@ -78,18 +72,19 @@ function partsOf({ chunks, head }: BlockSource, range: TimeRange, maxSamples: nu
 const bytesPerSample = 27;
 
 /** The folded columns of a range. */
-async function columnsOf(
+function columnsOf(
   { chunks, head }: BlockSource,
   range: TimeRange,
-  { wants, signal, onDamage }: BlockReadOptions,
-): Promise<{ columns: SeriesColumn[]; conflicts: number }> {
+  { wants, onDamage }: BlockReadOptions,
+): { columns: SeriesColumn[]; conflicts: number } {
   const parts = new Map<string, SeriesColumn[]>();
   const wanted = new Map<string, boolean>();
-  let samples = 0;
-  const rest = async (): Promise<void> => {
-    samples = 0;
-    await nextTurn();
-    signal?.throwIfAborted();
+  const isWanted = (series: Series, key: string): boolean => {
+    const known = wanted.get(key);
+    if (known !== undefined) return known;
+    const answer = wants(series);
+    wanted.set(key, answer);
+    return answer;
   };
   const add = (key: string, column: SeriesColumn): void => {
     if (column.timestampsMs.length === 0) return;
@@ -101,34 +96,18 @@ async function columnsOf(
     if (chunk.startMs > range.endMs || chunk.endMs < range.startMs) continue;
     for (const [index, series] of chunk.series.entries()) {
       const key = seriesKey(series);
-      const isWanted = wanted.get(key) ?? wants(series);
-      wanted.set(key, isWanted);
-      if (!isWanted) continue;
+      if (!isWanted(series, key)) continue;
       try {
-        const column = chunk.column(index, range);
-        samples += samplesPerColumn + column.timestampsMs.length;
-        add(key, column);
+        add(key, chunk.column(index, range));
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
         onDamage(`${key}: ${error.message}`);
       }
-      if (samples >= samplesPerTurn) await rest();
     }
   }
-  const builder = new ColumnBuilder((series) => {
-    const key = seriesKey(series);
-    const isWanted = wanted.get(key) ?? wants(series);
-    wanted.set(key, isWanted);
-    return isWanted;
-  });
-  const end = firstFrom(head.timestampsMs, range.endMs + 1);
-  let turnSamples = samplesPerTurn - samples;
-  for (let i = firstFrom(head.timestampsMs, range.startMs); i < end; i++) {
-    builder.add(head.timestampsMs[i]!, head.bytesAt(i));
-    if (builder.samples < turnSamples) continue;
-    await rest();
-    turnSamples = builder.samples + samplesPerTurn;
-  }
+  const builder = new ColumnBuilder((series) => isWanted(series, seriesKey(series)));
+  const fragments = head.within(range.startMs, range.endMs);
+  for (let i = 0; i < fragments.length; i++) builder.add(fragments.timestampsMs[i]!, fragments.bytesAt(i));
   for (const column of builder.take()) add(seriesKey(column.series), column);
   let conflicts = builder.conflicts;
   const columns = [...parts.values()].map((series) => {

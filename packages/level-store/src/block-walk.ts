@@ -17,7 +17,7 @@ export interface WalkDeps {
   readonly snapshot: Snapshot;
   readonly blocks: HostBlocks;
   /** When there are fragments in memory, in order. */
-  readonly headMs: readonly number[];
+  readonly headMs: Float64Array;
 }
 
 /**

@@ -1,29 +1,18 @@
-import { Worker } from "node:worker_threads";
-import { StoreError } from "@mon/store";
+import { ChunkThread, makerFailure } from "./chunk-thread.ts";
 import type { Generation } from "./generation.ts";
+import { memoryOf } from "./joined-records.ts";
 import type { PackOutcome, PackRequest } from "./packing.ts";
 import type { RecordBatch } from "./settlement.ts";
-import type { WorkerAnswer, WorkerRequest } from "./worker-messages.ts";
-
-/** The worker's file beside this one, from source or built. */
-const isSource = import.meta.url.endsWith(".ts");
-const workerUrl = isSource
-  ? new URL("./chunk-worker.ts", import.meta.url)
-  : new URL("./chunk-worker.js", import.meta.url);
-/** Flags that say how this program began would not let the worker begin; those that say what is imported must hold. */
-const execArgv = isSource
-  ? ["--conditions=@mon/source"]
-  : process.execArgv.filter((flag) => flag.startsWith("--conditions="));
+import type { WorkerAnswer } from "./worker-messages.ts";
 
 /**
- * Makes chunks in a worker thread, one request after another, for one store or several. The thread is started with the
- * first request; when it dies the request fails, and the next one starts another.
+ * Makes chunks in worker threads, for one store or several: one turns generations into chunks, one request after another,
+ * because writers may wait for it; the other packs, in the background. Each is started with its first request; when it
+ * dies the request fails, and the next one starts another.
  */
 export class ChunkMaker {
-  #worker: Worker | undefined;
-  #pending: PromiseWithResolvers<WorkerAnswer> | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
-  #isClosed = false;
+  readonly #settling = new ChunkThread({ isBackground: false });
+  readonly #packing = new ChunkThread({ isBackground: true });
 
   /**
    * Turns a generation into chunks. Batches come as they are asked for, the next being made while one is written.
@@ -31,7 +20,7 @@ export class ChunkMaker {
    * @throws {StoreError} STORE_UNAVAILABLE when the worker cannot start, or dies
    */
   async *settle(generation: Generation, wallMs: number): AsyncGenerator<RecordBatch> {
-    const release = await this.#acquire();
+    const release = await this.#settling.acquire();
     let next: Promise<WorkerAnswer> | undefined;
     try {
       const { count, hosts } = generation;
@@ -45,7 +34,9 @@ export class ChunkMaker {
         lasts: Int32Array.from(hosts.values(), ({ last }) => last),
         wallMs,
       };
-      next = this.#ask({ kind: "settle", generation: closed });
+      const { timestampsMs, places, previous, layouts, lasts } = closed;
+      const memory = [timestampsMs, places, previous, layouts, lasts].map(({ buffer }) => buffer);
+      next = this.#settling.ask({ kind: "settle", generation: closed }, memory);
       for (;;) {
         const answer: WorkerAnswer = await next;
         next = undefined;
@@ -54,7 +45,7 @@ export class ChunkMaker {
           throw makerFailure(`${answer.fragments} reports instead of ${count}`);
         }
         if (answer.kind !== "batch") throw makerFailure(`an answer of the kind ${answer.kind}`);
-        next = this.#ask({ kind: "next" });
+        next = this.#settling.ask({ kind: "next" });
         // Whoever stops early does not hear of it.
         next.catch(() => {});
         yield answer.batch;
@@ -69,12 +60,13 @@ export class ChunkMaker {
   /**
    * Folds the chunks of a partition into one.
    *
+   * @param request - the memory of its records goes with it
    * @throws {StoreError} STORE_UNAVAILABLE when the worker cannot start, or dies
    */
   async pack(request: PackRequest): Promise<PackOutcome> {
-    const release = await this.#acquire();
+    const release = await this.#packing.acquire();
     try {
-      const answer = await this.#ask({ kind: "pack", request });
+      const answer = await this.#packing.ask({ kind: "pack", request }, memoryOf(request.records));
       if (answer.kind !== "outcome") throw makerFailure(`an answer of the kind ${answer.kind}`);
       return answer.outcome;
     } finally {
@@ -82,63 +74,8 @@ export class ChunkMaker {
     }
   }
 
-  async #acquire(): Promise<() => void> {
-    const before = this.#turn;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#turn = promise;
-    await before;
-    return resolve;
-  }
-
-  #ask(request: WorkerRequest): Promise<WorkerAnswer> {
-    if (this.#isClosed) return Promise.reject(makerFailure("one that is closed"));
-    this.#worker ??= this.#start();
-    const pending = Promise.withResolvers<WorkerAnswer>();
-    this.#pending = pending;
-    // While it owes an answer the process must not end; else the worker must not keep it alive.
-    this.#worker.ref();
-    this.#worker.postMessage(request);
-    return pending.promise;
-  }
-
-  #start(): Worker {
-    const worker = new Worker(workerUrl, { execArgv });
-    worker.on("message", (answer: WorkerAnswer) => {
-      worker.unref();
-      if (answer.kind === "failed") this.#answer(makerFailure(answer.reason));
-      else this.#answer(answer);
-    });
-    const fail = (reason: string): void => {
-      if (worker !== this.#worker) return;
-      this.#worker = undefined;
-      this.#answer(makerFailure(reason));
-    };
-    worker.on("error", (error) => fail(error instanceof Error ? error.message : String(error)));
-    worker.on("exit", (code) => fail(`it ended with code ${code}`));
-    return worker;
-  }
-
-  #answer(answer: WorkerAnswer | StoreError): void {
-    const pending = this.#pending;
-    this.#pending = undefined;
-    if (answer instanceof StoreError) pending?.reject(answer);
-    else pending?.resolve(answer);
-  }
-
-  /** Waits for what is under way and ends the thread. Idempotent. */
+  /** Waits for what is under way and ends the threads. Idempotent. */
   async close(): Promise<void> {
-    this.#isClosed = true;
-    await this.#turn;
-    const worker = this.#worker;
-    this.#worker = undefined;
-    if (worker === undefined) return;
-    const ended = new Promise((resolve) => worker.once("exit", resolve));
-    worker.ref();
-    worker.postMessage({ kind: "end" } satisfies WorkerRequest);
-    await ended;
+    await Promise.all([this.#settling.close(), this.#packing.close()]);
   }
-}
-
-function makerFailure(reason: string): StoreError {
-  return new StoreError("STORE_UNAVAILABLE", `expected the worker thread to make chunks, got: ${reason}`);
 }

@@ -1,11 +1,13 @@
 /** The thread in which chunks are made, so that the thread that serves is never held up. It has no files open. */
-import { parentPort } from "node:worker_threads";
-import { pack } from "./packing.ts";
+import { parentPort, workerData } from "node:worker_threads";
+import { type PackOutcome, pack } from "./packing.ts";
 import { settlementOf } from "./settlement.ts";
 import type { WorkerAnswer, WorkerRequest } from "./worker-messages.ts";
+import { takePlace } from "./worker-thread.ts";
 
 if (parentPort === null) throw new Error("expected to run in a worker thread");
 const port = parentPort;
+takePlace(workerData);
 
 /** What is left of the generation that is being settled. */
 let batches: ReturnType<typeof settlementOf> | undefined;
@@ -28,7 +30,7 @@ function answer(request: WorkerRequest): void {
       sendNextBatch();
       return;
     case "pack":
-      send({ kind: "outcome", outcome: pack(request.request) });
+      sendOutcome(pack(request.request));
       return;
     case "end":
       port.close();
@@ -45,6 +47,10 @@ function sendNextBatch(): void {
     batches = undefined;
     send({ kind: "settled", fragments: next.value });
   } else send({ kind: "batch", batch: next.value }, [next.value.bytes.buffer, next.value.ends.buffer]);
+}
+
+function sendOutcome(outcome: PackOutcome): void {
+  send({ kind: "outcome", outcome }, outcome.kind === "packed" ? [outcome.value.buffer] : []);
 }
 
 function send(message: WorkerAnswer, transferred: readonly ArrayBufferLike[] = []): void {

@@ -211,7 +211,11 @@ export class Contents {
         for (const loss of found) batch.put(lossKey(loss), jsonPayload(loss));
       });
       await this.journal.prove();
-      if (found.length > 0 || complaints.length > 0) await this.#writeHosts(this.catalogue.hostIds());
+      const { tableLosses } = this.database;
+      if (found.length > 0 || complaints.length > 0 || tableLosses.areNew) {
+        await this.#writeHosts(this.catalogue.hostIds());
+        await tableLosses.settle();
+      }
     } catch (error) {
       const failure = failureOf(error, this.database.directory);
       this.#deps.onFailure(failure);
@@ -227,7 +231,7 @@ export class Contents {
 
   /** What is known to be lost. */
   get losses(): readonly Loss[] {
-    return this.#losses;
+    return [...this.#losses, ...this.database.tableLosses.all];
   }
 
   /** Keeps a complaint of a read, unless there are many already. */
@@ -288,6 +292,7 @@ export class Contents {
       resume();
     }
     await committed;
+    await this.database.tableLosses.trim(beforeMs);
     return { beforeMs, hostsRemoved, seriesRemoved };
   }
 

@@ -3,8 +3,11 @@ import { type InstantRange, recentCommits } from "./manifest.ts";
 
 /** What was acknowledged and is not there any more. Kept until the data that it can have held is past retention. */
 export interface Loss {
-  /** What was numbered: records of the journal, or batches of LevelDB, as in format 1 always. */
-  readonly of?: "journal" | "level";
+  /**
+   * What was numbered: records of the journal, or batches of LevelDB, as in format 1 always. What a damaged table of LevelDB
+   * held is not numbered, and is said in `what`.
+   */
+  readonly of?: "journal" | "level" | "table";
   readonly firstSequence: number;
   readonly lastSequence: number;
   /** When what came before was written; 0 when that is not known. */

@@ -1,10 +1,12 @@
 import { mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { StoreError } from "@mon/store";
 import { Level } from "level";
+import { examineDirectory } from "./directory-examination.ts";
+import { DirectoryLock } from "./directory-lock.ts";
 import { failureOf, isCorruption } from "./failure.ts";
 import { equalBytes } from "./key.ts";
 import type { LevelStoreOptions } from "./options.ts";
+import { TableLosses } from "./table-losses.ts";
 
 /** A key and its value. */
 export type Entry = [key: Uint8Array, value: Uint8Array];
@@ -26,55 +28,81 @@ export type Snapshot = ReturnType<BinaryLevel["snapshot"]>;
 /** Operations that LevelDB applies as one. */
 export type NativeBatch = ReturnType<BinaryLevel["batch"]>;
 
+/** How a scan goes about. */
+export interface ScanOptions {
+  readonly snapshot?: Snapshot;
+  /** Whether what is read stays in LevelDB's cache; true by default. */
+  readonly fillCache?: boolean;
+  /** Told of LevelDB's complaint after all readable entries were given; without it, the scan throws. */
+  readonly onDamage?: (reason: string) => void;
+}
+
 /** Entries that one step of a scan gives at most, so that no step holds up the event loop. */
 const chunkEntries = 1_000;
 const chunkBytes = 256 * 1024;
 
-/** An open LevelDB directory. Errors are {@link StoreError}s. */
+/** An open LevelDB directory, locked and examined before. Errors are {@link StoreError}s. */
 export class Database {
   readonly directory: string;
+  /** What damaged tables held. */
+  readonly tableLosses: TableLosses;
+  /** What opening put right, for people. */
+  readonly complaints: readonly string[];
+  readonly #lock: DirectoryLock;
   readonly #level: BinaryLevel;
 
-  private constructor(directory: string, level: BinaryLevel) {
+  private constructor(
+    directory: string,
+    parts: {
+      readonly lock: DirectoryLock;
+      readonly level: BinaryLevel;
+      readonly tableLosses: TableLosses;
+      readonly complaints: readonly string[];
+    },
+  ) {
     this.directory = directory;
-    this.#level = level;
+    this.#lock = parts.lock;
+    this.#level = parts.level;
+    this.tableLosses = parts.tableLosses;
+    this.complaints = parts.complaints;
   }
 
   /**
    * Opens a directory, and makes it when only its parent is there.
    *
+   * @param suspects - numbers of tables to be verified whole
    * @throws {StoreError} STORE_LOCKED, STORE_UNUSABLE, STORE_CORRUPT, STORE_UNAVAILABLE
    */
-  static async open(directory: string, options: Required<LevelStoreOptions>): Promise<Database> {
+  static async open(
+    directory: string,
+    options: Required<LevelStoreOptions>,
+    suspects: ReadonlySet<number> = new Set(),
+  ): Promise<Database> {
+    // What was opened so far, to be let go in reverse when the next step fails.
+    const opened: (() => Promise<void>)[] = [];
     try {
       await mkdir(directory).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== "EEXIST") throw error;
       });
-      await assertHasCurrent(directory);
-    } catch (cause) {
-      throw failureOf(cause, directory);
-    }
-    // In Node the constructor is classic-level's; the type that `level` gives it is an intersection with the browser's.
-    const level = new Level<Uint8Array, Uint8Array>(directory, {
-      keyEncoding: "view",
-      valueEncoding: "view",
-      writeBufferSize: options.writeBufferBytes,
-      cacheSize: options.cacheBytes,
-      maxFileSize: options.tableFileBytes,
-      compression: options.compression,
-    } as never) as BinaryLevel;
-    try {
+      const lock = await DirectoryLock.acquire(directory);
+      opened.push(() => lock.release());
+      const tableLosses = await TableLosses.open(directory);
+      const checkBytes = options.openCheckBytes;
+      const complaints = await examineDirectory({ directory, losses: tableLosses, checkBytes, suspects });
+      const level = createLevel(directory, options);
+      opened.push(() => level.close());
       await level.open();
+      return new Database(directory, { lock, level, tableLosses, complaints });
     } catch (cause) {
-      await level.close();
+      for (const close of opened.reverse()) await close();
       throw failureOf(cause, directory);
     }
-    return new Database(directory, level);
   }
 
   /** Closes snapshots, scans and files. Idempotent. */
   async close(): Promise<void> {
     await this.#level.close();
+    await this.#lock.release();
   }
 
   /** A batch to fill; `write({ sync: true })` applies it. */
@@ -87,30 +115,18 @@ export class Database {
     return this.#level.snapshot();
   }
 
-  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    try {
-      return await this.#level.get(key);
-    } catch (cause) {
-      throw failureOf(cause, this.directory);
-    }
-  }
-
   /**
    * Entries of a range in order of key, in chunks of bounded size; each chunk is a turn of the event loop.
    *
    * Where LevelDB meets a damaged table block it skips it and reports that at the end, dropping what it had at hand
    * then. So from there on the scan is done again entry by entry, which gives all that can be read.
    *
-   * @param onDamage - told of LevelDB's complaint after all readable entries were given; without it, the scan throws
    */
-  async *scan(
-    range: KeyRange,
-    options: { snapshot?: Snapshot; onDamage?: (reason: string) => void } = {},
-  ): AsyncGenerator<Entry[]> {
-    const { onDamage, snapshot } = options;
+  async *scan(range: KeyRange, options: ScanOptions = {}): AsyncGenerator<Entry[]> {
+    const { onDamage } = options;
     let last: Uint8Array | undefined;
     try {
-      for await (const entries of this.#chunks(range, snapshot, chunkEntries)) {
+      for await (const entries of this.#chunks(range, options, chunkEntries)) {
         last = entries.at(-1)![0];
         yield entries;
       }
@@ -120,7 +136,7 @@ export class Database {
     }
     const rest = { gte: last ?? range.gte, lt: range.lt };
     try {
-      for await (const entries of this.#chunks(rest, snapshot, 1)) {
+      for await (const entries of this.#chunks(rest, options, 1)) {
         if (last === undefined || !equalBytes(entries[0]![0], last)) yield entries;
       }
     } catch (error) {
@@ -129,9 +145,14 @@ export class Database {
     }
   }
 
-  async *#chunks(range: KeyRange, snapshot: Snapshot | undefined, size: number): AsyncGenerator<Entry[]> {
+  async *#chunks(
+    range: KeyRange,
+    { snapshot, fillCache = true }: ScanOptions,
+    size: number,
+  ): AsyncGenerator<Entry[]> {
     const iterator = this.#level.iterator({
       ...range,
+      fillCache,
       highWaterMarkBytes: chunkBytes,
       ...(snapshot === undefined ? {} : { snapshot }),
     });
@@ -201,12 +222,16 @@ export class Database {
   }
 }
 
-/** LevelDB takes a directory without this file for a new one, and then deletes the tables in it. */
-async function assertHasCurrent(directory: string): Promise<void> {
-  const names = await readdir(directory);
-  const table = names.find((name) => /\.(ldb|sst)$|^MANIFEST-/.test(name));
-  if (table === undefined || names.includes("CURRENT")) return;
-  throw new StoreError("STORE_CORRUPT", `${directory}: expected a file CURRENT beside ${table}, got none`);
+function createLevel(directory: string, options: Required<LevelStoreOptions>): BinaryLevel {
+  // In Node the constructor is classic-level's; the type that `level` gives it is an intersection with the browser's.
+  return new Level<Uint8Array, Uint8Array>(directory, {
+    keyEncoding: "view",
+    valueEncoding: "view",
+    writeBufferSize: options.writeBufferBytes,
+    cacheSize: options.cacheBytes,
+    maxFileSize: options.tableFileBytes,
+    compression: options.compression,
+  } as never) as BinaryLevel;
 }
 
 /** The files of a directory and of those in it, and their sizes; one that vanishes meanwhile is left out. */

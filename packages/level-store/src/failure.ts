@@ -1,3 +1,4 @@
+import { LevelDbError } from "@mon/leveldb-check";
 import { StoreError, type StoreErrorCode } from "@mon/store";
 
 /** The innermost coded cause of an error: abstract-level wraps LevelDB's, Node's carry their own. */
@@ -44,6 +45,7 @@ const expectations: Partial<Record<StoreErrorCode, string>> = {
 /** What went wrong with a directory, as an error of the store. */
 export function failureOf(cause: unknown, directory: string): StoreError {
   if (cause instanceof StoreError) return cause;
+  if (cause instanceof LevelDbError) return new StoreError("STORE_CORRUPT", cause.message, { cause });
   const { code, message } = rootOf(cause);
   const storeCode = codeOf(code, message);
   const expectation = expectations[storeCode] ?? "expected the disk to take and give data";

@@ -1,9 +1,10 @@
+import { FragmentList } from "./fragment-list.ts";
 import type { Generation } from "./generation.ts";
+import type { Slab } from "./slab.ts";
 
-/** Fragments of one host that are in memory, by instant. Their bytes are views, good until they are released. */
+/** Fragments of one host that are in memory. Their bytes are good until they are released. */
 export interface HeadFragments {
-  readonly timestampsMs: readonly number[];
-  bytesAt(index: number): Uint8Array;
+  readonly list: FragmentList;
   /** To be called once, when nothing of it is needed any more. */
   release(): void;
 }
@@ -56,27 +57,60 @@ export class Head {
   fragmentsOf(hostId: string, startMs: number, endMs: number): HeadFragments {
     const pinned = [...this.#generations];
     for (const generation of pinned) generation.readers++;
-    const found: { timestampMs: number; generation: Generation; entry: number }[] = [];
+    const found: Found = { generations: [], entries: [], timestampsMs: [] };
     let isSorted = true;
     for (let i = this.#generations.length - 1; i >= 0; i--) {
       const generation = this.#generations[i]!;
       for (const entry of generation.entriesOf(hostId, startMs, endMs)) {
         const timestampMs = generation.timestampsMs[entry]!;
-        if (found.length > 0 && timestampMs > found.at(-1)!.timestampMs) isSorted = false;
-        found.push({ timestampMs, generation, entry });
+        if (timestampMs > (found.timestampsMs.at(-1) ?? timestampMs)) isSorted = false;
+        found.generations.push(i);
+        found.entries.push(entry);
+        found.timestampsMs.push(timestampMs);
       }
     }
-    found.reverse();
-    if (!isSorted) found.sort((a, b) => a.timestampMs - b.timestampMs);
     return {
-      timestampsMs: found.map(({ timestampMs }) => timestampMs),
-      bytesAt: (index) => {
-        const { generation, entry } = found[index]!;
-        return generation.bytesOf(entry);
-      },
+      list: listOf(pinned, found, isSorted),
       release: () => {
         for (const generation of pinned) generation.readers--;
       },
     };
   }
+}
+
+/** Entries of generations, given by index, newest first. */
+interface Found {
+  readonly generations: number[];
+  readonly entries: number[];
+  readonly timestampsMs: number[];
+}
+
+function listOf(
+  generations: readonly Generation[],
+  { generations: owners, entries, timestampsMs }: Found,
+  isSorted: boolean,
+): FragmentList {
+  const order = Uint32Array.from(entries, (_, index) => entries.length - 1 - index);
+  // Stable, so that fragments of one instant stay in the order of writing.
+  if (!isSorted) order.sort((a, b) => timestampsMs[a]! - timestampsMs[b]! || b - a);
+  const firstSlabs: number[] = [];
+  const slabs: Slab["bytes"][] = [];
+  for (const generation of generations) {
+    firstSlabs.push(slabs.length);
+    for (const { bytes } of generation.slabs) slabs.push(bytes);
+  }
+  const places = new Uint32Array(3 * order.length);
+  for (const [index, from] of order.entries()) {
+    const owner = owners[from]!;
+    const place = 3 * entries[from]!;
+    const { places: found } = generations[owner]!;
+    places[3 * index] = firstSlabs[owner]! + found[place]!;
+    places[3 * index + 1] = found[place + 1]!;
+    places[3 * index + 2] = found[place + 2]!;
+  }
+  return new FragmentList({
+    timestampsMs: Float64Array.from(order, (from) => timestampsMs[from]!),
+    slabs,
+    places,
+  });
 }

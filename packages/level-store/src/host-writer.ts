@@ -16,8 +16,8 @@ export interface HostWriterDeps {
   readonly batches: BatchLog;
 }
 
-/** Hosts whose records are encoded in one turn; more would hold up the event loop. */
-const hostsPerTurn = 64;
+/** Records that are encoded in one turn; more would hold up the event loop. */
+const recordsPerTurn = 256;
 /** Bytes of host records in one batch: records are small, and each costs a call. */
 const batchBytes = 128 * 1024;
 
@@ -28,7 +28,7 @@ const batchBytes = 128 * 1024;
 export async function writeHosts(deps: HostWriterDeps, hostIds: Iterable<string>): Promise<void> {
   let records: [Uint8Array, Uint8Array][] = [];
   let bytes = 0;
-  let hosts = 0;
+  let encoded = 0;
   const flush = async (): Promise<void> => {
     const flushed = records;
     records = [];
@@ -40,9 +40,9 @@ export async function writeHosts(deps: HostWriterDeps, hostIds: Iterable<string>
     for (const record of recordsOf(deps, hostId)) {
       records.push(record);
       bytes += record[0].length + record[1].length;
+      if (bytes >= batchBytes) await flush();
+      else if (++encoded % recordsPerTurn === 0) await nextTurn();
     }
-    if (bytes >= batchBytes) await flush();
-    else if (++hosts % hostsPerTurn === 0) await nextTurn();
   }
   if (records.length > 0) await flush();
 }

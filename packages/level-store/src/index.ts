@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 
+export { BlockDecoder, type BlockDecoderOptions } from "./block-decoder.ts";
 export { ChunkMaker } from "./chunk-maker.ts";
 export {
   LevelStore,

@@ -10,7 +10,7 @@ import {
   type HostsRequest,
   type ImportReceipt,
   listHosts,
-  listMetrics,
+  listMetricsInTurns,
   type MetricEntry,
   type MetricStore,
   type PackResult,
@@ -18,11 +18,15 @@ import {
   type ReadRequest,
   type SeriesSelector,
   StoreError,
+  type StoreLimits,
   type StoreStats,
-  selectSeries,
+  selectSeriesInTurns,
   type TrimResult,
+  type VerifyOptions,
+  type VerifyResult,
   type WriteFate,
 } from "@mon/store";
+import { BlockDecoder } from "./block-decoder.ts";
 import { ChunkMaker } from "./chunk-maker.ts";
 import { Contents } from "./contents.ts";
 import { describeLoss } from "./damage.ts";
@@ -33,6 +37,7 @@ import { type LevelStoreOptions, resolveOptions } from "./options.ts";
 import { exportPartition } from "./partition-export.ts";
 import { listPartitions } from "./partition-list.ts";
 import { readColumns } from "./reader.ts";
+import { verifyContents } from "./verification.ts";
 
 /** Told what the store does by itself; pino's loggers fit. */
 export interface LevelStoreLogger {
@@ -48,12 +53,17 @@ export interface LevelStoreDeps {
   readonly now: () => number;
   readonly logger?: LevelStoreLogger;
   /**
-   * Waits before the directory is reopened, or chunks are made, after a failure; rejects when the signal aborts. By default a timer that
-   * does not keep the process alive.
+   * Waits before the directory is reopened, or chunks are made, after a failure, and between the pieces of a verification;
+   * rejects when the signal aborts. By default a timer that does not keep the process alive.
    */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** The thread that makes chunks, for stores that share one; by default one of its own, which ends with the store. */
   readonly maker?: ChunkMaker;
+  /**
+   * The threads in which large reads are decoded, for stores that share them; by default one of its own, which ends with
+   * the store.
+   */
+  readonly decoder?: BlockDecoder;
   readonly options?: LevelStoreOptions;
 }
 
@@ -78,6 +88,9 @@ const hostsPerTurn = 64;
 
 /** Fragments that an import writes at once. */
 const importFragments = 500;
+
+/** What a verification reads in a second unless told otherwise: a tenth of what a slow disk gives. */
+const verifyBytesPerSecond = 8 * 1024 * 1024;
 
 /** How long the size of the directory is remembered. */
 const sizeAgeMsMax = 10_000;
@@ -104,6 +117,7 @@ export class LevelStore implements MetricStore {
   readonly #deps: LevelStoreDeps;
   readonly #options: Required<LevelStoreOptions>;
   readonly #maker: ChunkMaker;
+  readonly #decoder: BlockDecoder;
   #state: State = "new";
   #opening: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -112,12 +126,21 @@ export class LevelStore implements MetricStore {
   #outage: Outage | undefined;
   #conflicts = 0;
   #size = { bytes: 0, atMs: Number.NEGATIVE_INFINITY };
+  /** As made with, or configured since. */
+  #limits: StoreLimits;
+  #verification: Promise<VerifyResult> | undefined;
+  /** Aborted when the store is closed. */
+  readonly #closed = new AbortController();
+  /** Tables of LevelDB that are damaged; to be verified whole, and mended, when the directory is opened anew. */
+  readonly #suspects = new Set<number>();
 
   /** @throws {RangeError} when an option is out of range */
   constructor(deps: LevelStoreDeps) {
     this.#deps = deps;
     this.#options = resolveOptions(deps.options);
+    this.#limits = { maxSeriesPerHost: this.#options.maxSeriesPerHost };
     this.#maker = deps.maker ?? new ChunkMaker();
+    this.#decoder = deps.decoder ?? new BlockDecoder();
   }
 
   /** Names the content of the directory: one that comes back empty has another. */
@@ -155,7 +178,8 @@ export class LevelStore implements MetricStore {
 
   async #load(): Promise<Contents> {
     const { directory, now, logger, wait = waitWithTimer } = this.#deps;
-    const database = await Database.open(directory, this.#options);
+    const database = await Database.open(directory, this.#options, this.#suspects);
+    this.#suspects.clear();
     try {
       const contents: Contents = await Contents.load({
         database,
@@ -172,6 +196,8 @@ export class LevelStore implements MetricStore {
             this.#beginOutage(failure);
         },
       });
+      // They may have been set while the directory was not open.
+      contents.catalogue.configure(this.#limits);
       const damage = damageOf(contents);
       if (damage.length > 0) logger?.warn({ directory, damage }, "stored data is damaged");
       return contents;
@@ -194,11 +220,14 @@ export class LevelStore implements MetricStore {
       return;
     }
     this.#state = "closing";
+    this.#closed.abort();
+    await this.#verification?.catch(() => {});
     this.#outage?.end.abort();
     await this.#outage?.recovery;
     const contents = this.#contents;
     this.#contents = undefined;
     this.#outage = undefined;
+    if (this.#deps.decoder === undefined) await this.#decoder.close();
     await contents?.close();
     await contents?.database.close();
     if (this.#deps.maker === undefined) await this.#maker.close();
@@ -229,11 +258,7 @@ export class LevelStore implements MetricStore {
   }
 
   async *series(selector: SeriesSelector): AsyncGenerator<HostSeries> {
-    let hosts = 0;
-    for (const series of selectSeries(this.#readable().catalogue, selector)) {
-      if (++hosts % hostsPerTurn === 0) await nextTurn();
-      yield series;
-    }
+    yield* selectSeriesInTurns(this.#readable().catalogue, selector, nextTurn);
   }
 
   async *read(request: ReadRequest): AsyncGenerator<ColumnSlice> {
@@ -243,12 +268,15 @@ export class LevelStore implements MetricStore {
     const deps = {
       database: contents.database,
       head: contents.journal.head,
+      decoder: this.#decoder,
       losses: contents.losses,
       maxSliceSamples: this.#options.maxSliceSamples,
       complain: (complaint: string): void => contents.complain(complaint),
     };
     try {
       for await (const slice of readColumns(deps, request)) {
+        // A block is read ahead of the one that is consumed.
+        this.#assertOpen();
         this.#conflicts += slice.conflicts;
         yield slice;
       }
@@ -274,7 +302,7 @@ export class LevelStore implements MetricStore {
   }
 
   async metrics(selector: SeriesSelector): Promise<readonly MetricEntry[]> {
-    return listMetrics(this.#readable().catalogue, selector);
+    return listMetricsInTurns(this.#readable().catalogue, selector, nextTurn);
   }
 
   async setMetadata(hostId: string, metadata: Readonly<Record<string, string>>): Promise<void> {
@@ -313,6 +341,7 @@ export class LevelStore implements MetricStore {
     const deps = {
       database,
       head: journal.head,
+      decoder: this.#decoder,
       maxSliceSamples: this.#options.maxSliceSamples,
       onDamage: (reason: string): void => {
         damage ??= reason;
@@ -362,6 +391,64 @@ export class LevelStore implements MetricStore {
       generations: this.#contents?.journal.head.generations.length ?? 0,
       ...unavailable,
     };
+  }
+
+  configure(limits: StoreLimits): void {
+    const resolved = resolveOptions({ ...this.#options, ...this.#limits, ...limits });
+    this.#limits = { maxSeriesPerHost: resolved.maxSeriesPerHost };
+    this.#contents?.catalogue.configure(this.#limits);
+  }
+
+  /**
+   * Verifies LevelDB's tables and the chunks in them. Opening has verified only so much of the chunks (`openCheckBytes`), and
+   * a disk may damage what was sound: call it after opening, and each day or so. When a table is damaged, what it may have
+   * held is named by reads from then on, and the directory is opened anew without it, for which writes are answered `retry`
+   * a moment.
+   */
+  verify(options: VerifyOptions = {}): Promise<VerifyResult> {
+    if (this.#verification !== undefined) return this.#verification;
+    const running = this.#verify(options);
+    this.#verification = running;
+    const end = (): void => {
+      this.#verification = undefined;
+    };
+    running.then(end, end);
+    return running;
+  }
+
+  async #verify({ bytesPerSecondMax = verifyBytesPerSecond, signal }: VerifyOptions): Promise<VerifyResult> {
+    const contents = this.#readable();
+    const wait = this.#deps.wait ?? waitWithTimer;
+    const ended = AbortSignal.any([this.#closed.signal, ...(signal === undefined ? [] : [signal])]);
+    const pace = async (bytes: number): Promise<void> => {
+      ended.throwIfAborted();
+      const ms = Math.ceil((bytes * 1_000) / bytesPerSecondMax);
+      await (ms < 1 ? nextTurn() : wait(ms, ended));
+    };
+    const suspects: number[] = [];
+    const onSuspect = (number: number): void => {
+      suspects.push(number);
+    };
+    try {
+      return await verifyContents({ contents, onSuspect, pace });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw this.#readFailure(error);
+    } finally {
+      await this.#takeOutOfUse(suspects);
+    }
+  }
+
+  /** Opens the directory anew, so that LevelDB reads damaged tables no more, nor writes what it reads there anew. */
+  async #takeOutOfUse(suspects: readonly number[]): Promise<void> {
+    if (suspects.length === 0) return;
+    const { directory, logger } = this.#deps;
+    logger?.warn({ directory, suspects }, "stored data is damaged");
+    for (const suspect of suspects) this.#suspects.add(suspect);
+    this.#beginOutage(
+      new StoreError("STORE_UNAVAILABLE", `${directory}: a damaged table is taken out of use`),
+    );
+    await this.#outage?.recovery;
   }
 
   async #bytes(): Promise<number> {

@@ -29,6 +29,11 @@ export interface LevelStoreOptions {
   readonly cacheBytes?: number;
   /** LevelDB's table files, 4 MiB each. */
   readonly tableFileBytes?: number;
+  /**
+   * Bytes of chunks in LevelDB that opening verifies, 64 MiB, besides all that it reads; the rest is left to `verify`. High
+   * values take that much longer to open: some tenth of a second for each 64 MiB.
+   */
+  readonly openCheckBytes?: number;
   /** Whether LevelDB compresses table blocks with Snappy, true. */
   readonly compression?: boolean;
   /** The first wait before the directory is reopened after a failure, 250 ms; it doubles with each attempt. */
@@ -50,6 +55,7 @@ export const defaults: Readonly<Required<LevelStoreOptions>> = Object.freeze({
   writeBufferBytes: 16 * MiB,
   cacheBytes: 16 * MiB,
   tableFileBytes: 4 * MiB,
+  openCheckBytes: 64 * MiB,
   compression: true,
   reopenDelayMsMin: 250,
   reopenDelayMsMax: 10_000,
@@ -65,6 +71,7 @@ const ranges: Readonly<Record<Exclude<keyof LevelStoreOptions, "compression">, r
   writeBufferBytes: [64 * 1024, 32 * MiB],
   cacheBytes: [0, 1024 * MiB],
   tableFileBytes: [MiB, 64 * MiB],
+  openCheckBytes: [0, Number.MAX_SAFE_INTEGER],
   reopenDelayMsMin: [1, 60_000],
   reopenDelayMsMax: [1, 600_000],
 };

@@ -4,6 +4,7 @@ import { firstKeyOfBlock, parseChunkKey, partitionRange } from "./chunk-key.ts";
 import type { ChunkMaker } from "./chunk-maker.ts";
 import type { Database, Entry } from "./database.ts";
 import { blockEnd } from "./host-blocks.ts";
+import { joinRecords } from "./joined-records.ts";
 import { equalBytes, singleKey, space } from "./key.ts";
 import type { PackOutcome } from "./packing.ts";
 import { unseal } from "./record.ts";
@@ -79,9 +80,10 @@ export class Packer {
     if (notes === undefined || records === undefined || notes.length === 0 || records.length === 0)
       return undefined;
     if (!this.#isDue(notes, records)) return undefined;
-    const bytesBefore = records.reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+    const joined = joinRecords(records.flat());
+    const bytesBefore = joined.bytes.length;
     const outcome: PackOutcome =
-      bytesBefore > packBytesMax ? { kind: "left" } : await maker.pack({ partition, records });
+      bytesBefore > packBytesMax ? { kind: "left" } : await maker.pack({ partition, records: joined });
     if (outcome.kind === "damaged") {
       this.#deps.complain(outcome.reason);
       return undefined;

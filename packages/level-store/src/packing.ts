@@ -8,6 +8,7 @@ import {
   seriesKey,
 } from "@mon/store";
 import { chunkKey } from "./chunk-key.ts";
+import { type JoinedRecords, recordsOf } from "./joined-records.ts";
 import { space } from "./key.ts";
 import { sealed } from "./record.ts";
 import { storedChunk } from "./stored-chunk.ts";
@@ -15,7 +16,7 @@ import { storedChunk } from "./stored-chunk.ts";
 /** The chunks of a partition, as they are in LevelDB. */
 export interface PackRequest {
   readonly partition: Partition;
-  readonly records: readonly (readonly [key: Uint8Array, value: Uint8Array])[];
+  readonly records: JoinedRecords;
 }
 
 /** What became of them. */
@@ -30,7 +31,7 @@ export type PackOutcome =
 export function pack({ partition, records }: PackRequest): PackOutcome {
   const parts = new Map<string, SeriesColumn[]>();
   let reason: string | undefined;
-  for (const [key, value] of records) {
+  for (const [key, value] of recordsOf(records)) {
     const stored = storedChunk(key, value, (complaint) => {
       reason = complaint;
     });

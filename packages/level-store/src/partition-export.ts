@@ -6,17 +6,19 @@ import {
   type Sample,
   type SeriesColumn,
 } from "@mon/store";
-import { type BlockSource, readBlock } from "./block-reader.ts";
+import type { BlockDecoder } from "./block-decoder.ts";
 import { firstFrom } from "./block-walk.ts";
 import type { Database } from "./database.ts";
-import type { Head, HeadFragments } from "./head.ts";
+import { FragmentList } from "./fragment-list.ts";
+import type { Head } from "./head.ts";
 import { blockEnd } from "./host-blocks.ts";
-import { chunksOf } from "./stored-chunk.ts";
+import { BlockReads, recordsOfPartition } from "./stored-block.ts";
 
 /** What an export needs. */
 export interface ExportDeps {
   readonly database: Database;
   readonly head: Head;
+  readonly decoder: BlockDecoder;
   readonly maxSliceSamples: number;
   /** Told of what cannot be read. */
   readonly onDamage: (reason: string) => void;
@@ -27,21 +29,18 @@ export interface ExportDeps {
  * chunks one made anew for each instant.
  */
 export async function* exportPartition(deps: ExportDeps, partition: Partition): AsyncGenerator<Fragment> {
-  const { database, maxSliceSamples, onDamage } = deps;
+  const { database, decoder, maxSliceSamples, onDamage } = deps;
   const { hostId, blockStartMs } = partition;
   const range = { startMs: blockStartMs, endMs: blockEnd(blockStartMs) };
   const snapshot = database.snapshot();
   const head = deps.head.fragmentsOf(hostId, range.startMs, range.endMs);
+  const reads = new BlockReads({ decoder, wants: () => true, maxSliceSamples });
   try {
-    const stored = await chunksOf(database, partition, onDamage, snapshot);
-    const source: BlockSource = { chunks: stored.map(({ chunk }) => chunk), head: nothing };
-    const written = writtenFragments(hostId, head);
+    const records = await recordsOfPartition(database, partition, onDamage, snapshot);
+    const written = writtenFragments(hostId, head.list);
     let next = written.next();
-    for await (const { columns } of readBlock(source, range, {
-      wants: () => true,
-      maxSliceSamples,
-      onDamage,
-    })) {
+    for await (const { columns, damage } of reads.read({ records, head: noFragments }, range)) {
+      for (const reason of damage) onDamage(reason);
       for (const fragment of madeFragments(hostId, columns)) {
         for (; next.done !== true && next.value.timestampMs < fragment.timestampMs; next = written.next()) {
           yield next.value;
@@ -51,21 +50,26 @@ export async function* exportPartition(deps: ExportDeps, partition: Partition): 
     }
     for (; next.done !== true; next = written.next()) yield next.value;
   } finally {
+    reads.close();
     head.release();
     await snapshot.close();
   }
 }
 
-const nothing = { timestampsMs: [], bytesAt: () => new Uint8Array(0) };
+const noFragments = new FragmentList({
+  timestampsMs: new Float64Array(0),
+  slabs: [],
+  places: new Uint32Array(0),
+});
 
 /** Fragments in memory, each once, with bytes that are the caller's. */
-function* writtenFragments(hostId: string, { timestampsMs, bytesAt }: HeadFragments): Generator<Fragment> {
+function* writtenFragments(hostId: string, fragments: FragmentList): Generator<Fragment> {
   const seen = new Set<string>();
   let instantMs = Number.NaN;
-  for (const [index, timestampMs] of timestampsMs.entries()) {
+  for (const [index, timestampMs] of fragments.timestampsMs.entries()) {
     if (timestampMs !== instantMs) seen.clear();
     instantMs = timestampMs;
-    const bytes = bytesAt(index).slice();
+    const bytes = fragments.bytesAt(index).slice();
     const { high, low } = murmur3(bytes);
     const id = `${high}/${low}`;
     if (seen.has(id)) continue;

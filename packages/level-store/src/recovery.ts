@@ -77,6 +77,7 @@ class Recovery {
     this.#deps = deps;
     this.#database = deps.database;
     this.#catalogue = new Catalogue({ maxSeriesPerHost: deps.maxSeriesPerHost });
+    for (const complaint of deps.database.complaints) this.#complain(complaint);
   }
 
   async run(): Promise<Recovered> {
@@ -99,7 +100,8 @@ class Recovery {
       acknowledged,
     });
     await this.#load();
-    const isWhole = sequences.found.length === 0 && this.#complaints.length === 0;
+    const isWhole =
+      sequences.found.length === 0 && this.#complaints.length === 0 && !this.#database.tableLosses.areNew;
     if (!isWhole) await this.#completeFromChunks();
     const generations = this.#replay(journal);
     if (highWater.isDamaged) this.#complain("HIGHWATER does not pass its checksum");
@@ -124,14 +126,14 @@ class Recovery {
     if (this.#complaints.length < complaintsLimit) this.#complaints.push(complaint);
   };
 
+  /** By a scan: of tables whose manifest was made anew LevelDB's `get` may find an older entry first. */
   async #get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    try {
-      return await this.#database.get(key);
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.code !== "STORE_CORRUPT") throw error;
-      this.#complain(error.message);
-      return undefined;
+    const range = { gte: key, lt: Uint8Array.of(...key, 0) };
+    let found: Uint8Array | undefined;
+    for await (const entries of this.#database.scan(range, { onDamage: this.#complain })) {
+      found = entries[0]![1];
     }
+    return found;
   }
 
   async #version(): Promise<{ version: Version; isNew: boolean }> {

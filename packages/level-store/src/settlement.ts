@@ -9,6 +9,7 @@ import {
 import { BlockColumns, Plans } from "./block-columns.ts";
 import { chunkKey } from "./chunk-key.ts";
 import { HostBlocks } from "./host-blocks.ts";
+import { type JoinedRecords, joinRecords } from "./joined-records.ts";
 import { getInteger, putInteger, space, viewOf } from "./key.ts";
 import { type InstantRange, noInstants, widen } from "./manifest.ts";
 import { sealed } from "./record.ts";
@@ -29,11 +30,8 @@ export interface ClosedGeneration {
   readonly wallMs: number;
 }
 
-/** Records for LevelDB, one after another in one buffer. */
-export interface RecordBatch {
-  readonly bytes: Uint8Array;
-  /** Where each key and each value ends, in turn. */
-  readonly ends: Uint32Array;
+/** Records for LevelDB. */
+export interface RecordBatch extends JoinedRecords {
   /** The instants of the samples in it. */
   readonly instants: InstantRange;
 }
@@ -118,15 +116,7 @@ class BatchBuilder {
   }
 
   build(): RecordBatch {
-    const bytes = new Uint8Array(this.bytes);
-    const ends = new Uint32Array(this.#parts.length);
-    let position = 0;
-    for (const [index, part] of this.#parts.entries()) {
-      bytes.set(part, position);
-      position += part.length;
-      ends[index] = position;
-    }
-    return { bytes, ends, instants: this.#instants };
+    return { ...joinRecords(this.#parts), instants: this.#instants };
   }
 }
 
@@ -154,15 +144,6 @@ function encodeAll(columns: readonly SeriesColumn[]): EncodedChunk[] {
     if (!(error instanceof RangeError) || columns.length === 1) throw error;
     const middle = columns.length >>> 1;
     return [...encodeAll(columns.slice(0, middle)), ...encodeAll(columns.slice(middle))];
-  }
-}
-
-/** The keys and values of a batch: views. */
-export function* recordsOf({ bytes, ends }: RecordBatch): Generator<[Uint8Array, Uint8Array]> {
-  let begin = 0;
-  for (let i = 0; i < ends.length; i += 2) {
-    yield [bytes.subarray(begin, ends[i]), bytes.subarray(ends[i], ends[i + 1])];
-    begin = ends[i + 1]!;
   }
 }
 

@@ -4,8 +4,8 @@ import type { ChunkMaker } from "./chunk-maker.ts";
 import type { Generation } from "./generation.ts";
 import type { HighWaterFile } from "./high-water.ts";
 import { type HostWriterDeps, writeHosts } from "./host-writer.ts";
+import { recordsOf } from "./joined-records.ts";
 import type { JournalFiles } from "./journal-files.ts";
-import { recordsOf } from "./settlement.ts";
 import type { SlabPool } from "./slab.ts";
 
 /** What settling needs. */

@@ -1,7 +1,6 @@
 import { Chunk, type Partition, StoreError } from "@mon/store";
-import { parseChunkKey, partitionRange } from "./chunk-key.ts";
+import { parseChunkKey } from "./chunk-key.ts";
 import type { Database, KeyRange, Snapshot } from "./database.ts";
-import { space } from "./key.ts";
 import { unseal } from "./record.ts";
 
 /** A chunk as it is in LevelDB. */
@@ -53,19 +52,6 @@ export function storedChunk(
     onDamage(`${describeChunk(partition)}: ${error.message}`);
     return undefined;
   }
-}
-
-/** All chunks of a partition. */
-export async function chunksOf(
-  database: Database,
-  partition: Partition,
-  onDamage: (reason: string) => void,
-  snapshot?: Snapshot,
-): Promise<StoredChunk[]> {
-  const found: StoredChunk[] = [];
-  const range = partitionRange(partition, space.chunk);
-  for await (const chunks of scanChunks(database, range, onDamage, snapshot)) found.push(...chunks);
-  return found;
 }
 
 function describeChunk(partition: Partition | undefined): string {

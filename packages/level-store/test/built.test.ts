@@ -9,11 +9,12 @@ import { temporaryDirectory } from "./directory.ts";
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Stores a report, lets it become a chunk in the worker thread, and prints what is read then. */
+/** Stores a report, lets it become a chunk in one thread, and prints what is read then by way of another. */
 const program = `
-const { LevelStore } = await import(process.env.STORE_MODULE);
+const { BlockDecoder, LevelStore } = await import(process.env.STORE_MODULE);
 const { fragmentFromSamples } = await import("@mon/store");
-await using store = new LevelStore({ directory: process.env.STORE_DIRECTORY, now: Date.now });
+const decoder = new BlockDecoder({ inlineBytesMax: 0 });
+await using store = new LevelStore({ directory: process.env.STORE_DIRECTORY, now: Date.now, decoder });
 await store.open();
 const sample = { name: "a", labels: [], value: 42, kind: 1, flags: 0 };
 await store.write([fragmentFromSamples("h", 1_000, [sample])]);
@@ -34,11 +35,11 @@ async function printedBy(module: string): Promise<string> {
   return stdout;
 }
 
-it("makes chunks in its worker thread when it runs from its sources, outside of any test runner", async () => {
+it("makes chunks and decodes them in its worker threads when it runs from its sources, outside of any test runner", async () => {
   expect(await printedBy("./src/index.ts")).toBe("42 0\n");
 });
 
-it("makes chunks in its worker thread when it is built", async () => {
+it("makes chunks and decodes them in its worker threads when it is built", async () => {
   await mkdir(join(root, ".reports"), { recursive: true });
   // Within the package, so that what it imports resolves.
   const built = await mkdtemp(join(root, ".reports", "built-"));

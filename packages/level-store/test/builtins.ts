@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import workerThreads from "node:worker_threads";
+import zlib from "node:zlib";
 import { afterEach } from "vitest";
 
 // Disks that fail or are slow, and threads that cannot start, cannot be had on demand. So Node's own functions are
@@ -8,10 +9,13 @@ import { afterEach } from "vitest";
 
 const { fdatasync } = fs;
 const { Worker } = workerThreads;
+const { zstdDecompressSync } = zlib;
 
 afterEach(() => {
   replaceSync(fdatasync);
   replaceWorker(Worker);
+  zlib.zstdDecompressSync = zstdDecompressSync;
+  syncBuiltinESMExports();
 });
 
 type Sync = (fd: number, done: (error: NodeJS.ErrnoException | null) => void) => void;
@@ -64,4 +68,26 @@ export function failWorkers(): void {
 /** Worker threads begin again. */
 export function mendWorkers(): void {
   replaceWorker(Worker);
+}
+
+/** Ends every worker thread that begins from now on as soon as it is sent something. */
+export function killWorkers(): void {
+  replaceWorker(
+    class extends Worker {
+      override postMessage(): void {
+        void this.terminate();
+      }
+    },
+  );
+}
+
+/** Counts how often this thread, not others, decompresses something from now on. @returns how often it did */
+export function countDecompressions(): () => number {
+  let count = 0;
+  zlib.zstdDecompressSync = ((...args: Parameters<typeof zstdDecompressSync>) => {
+    count++;
+    return zstdDecompressSync(...args);
+  }) as typeof zstdDecompressSync;
+  syncBuiltinESMExports();
+  return () => count;
 }

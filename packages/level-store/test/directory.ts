@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ChunkMaker, LevelStore, type LevelStoreDeps } from "@mon/level-store";
+import { BlockDecoder, ChunkMaker, LevelStore, type LevelStoreDeps } from "@mon/level-store";
 import { afterEach } from "vitest";
 
 const made: (() => Promise<void>)[] = [];
@@ -24,12 +24,13 @@ export async function temporaryDirectory(): Promise<string> {
 /** An instant to count from: 2026-01-01T00:00:00Z. */
 export const t0 = 1_767_225_600_000;
 
-/** One thread for all stores of a test file: starting it takes longer than most tests. */
+/** One thread of each kind for all stores of a test file: starting it takes longer than most tests. */
 const maker = new ChunkMaker();
+const decoder = new BlockDecoder();
 
 /** Opens a store over a directory; closed with the test. */
 export async function openStore(directory: string, deps: Partial<LevelStoreDeps> = {}): Promise<LevelStore> {
-  const store = new LevelStore({ now: () => t0, maker, ...deps, directory });
+  const store = new LevelStore({ now: () => t0, maker, decoder, ...deps, directory });
   await store.open();
   made.push(() => store.close());
   return store;

@@ -1,3 +1,4 @@
+import { BlockDecoder } from "@mon/level-store";
 import { type Fragment, MemoryStore } from "@mon/store";
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -7,6 +8,9 @@ import { copyOf, openStore, t0, temporaryDirectory } from "./directory.ts";
 const hostIds = ["a", "a.b", "b"];
 const hourMs = 3_600_000;
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
+
+/** So that all blocks are decoded in its threads, however small. */
+const decoder = new BlockDecoder({ inlineBytesMax: 0 });
 
 type Step =
   | { readonly kind: "write"; readonly fragments: readonly Fragment[] }
@@ -56,44 +60,52 @@ function stepsOf(drawn: readonly (typeof step extends fc.Arbitrary<infer T> ? T 
 
 it("equals a store in memory after any steps of writing, packing, trimming, closing and crashing", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 14 }), async (drawn) => {
-      const model = new MemoryStore();
-      await model.open();
-      let directory = await temporaryDirectory();
-      let store = await openStore(directory, { options: { maxSliceSamples: 5, maxBatchBytes: 300 } });
-      for (const next of stepsOf(drawn)) {
-        switch (next.kind) {
-          case "write":
-            await Promise.all(next.fragments.map((one) => store.write([one])));
-            await model.write(next.fragments);
-            break;
-          case "trim": {
-            const beforeMs = t0 + next.hours * hourMs;
-            expect(await store.trim(beforeMs)).toEqual(await model.trim(beforeMs));
-            break;
+    fc.asyncProperty(
+      fc.array(step, { minLength: 1, maxLength: 14 }),
+      fc.boolean(),
+      async (drawn, isApart) => {
+        const deps = isApart ? { decoder } : {};
+        const model = new MemoryStore();
+        await model.open();
+        let directory = await temporaryDirectory();
+        let store = await openStore(directory, {
+          ...deps,
+          options: { maxSliceSamples: 5, maxBatchBytes: 300 },
+        });
+        for (const next of stepsOf(drawn)) {
+          switch (next.kind) {
+            case "write":
+              await Promise.all(next.fragments.map((one) => store.write([one])));
+              await model.write(next.fragments);
+              break;
+            case "trim": {
+              const beforeMs = t0 + next.hours * hourMs;
+              expect(await store.trim(beforeMs)).toEqual(await model.trim(beforeMs));
+              break;
+            }
+            case "pack":
+              await store.pack(t0 + 1_000 * hourMs);
+              break;
+            case "crash": {
+              const copy = await copyOf(directory);
+              await store.close();
+              directory = copy;
+              store = await openStore(directory, deps);
+              break;
+            }
+            case "reopen":
+              await store.close();
+              store = await openStore(directory, deps);
+              break;
+            default:
+              next satisfies never;
           }
-          case "pack":
-            await store.pack(t0 + 1_000 * hourMs);
-            break;
-          case "crash": {
-            const copy = await copyOf(directory);
-            await store.close();
-            directory = copy;
-            store = await openStore(directory);
-            break;
-          }
-          case "reopen":
-            await store.close();
-            store = await openStore(directory);
-            break;
-          default:
-            next satisfies never;
         }
-      }
-      expect(await contentsOf(store, hostIds)).toEqual(await contentsOf(model, hostIds));
-      expect((await store.stats()).damage).toEqual([]);
-      await store.close();
-    }),
+        expect(await contentsOf(store, hostIds)).toEqual(await contentsOf(model, hostIds));
+        expect((await store.stats()).damage).toEqual([]);
+        await store.close();
+      },
+    ),
     { seed, numRuns: 40 },
   );
 }, 30_000);

@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { formatVersion, LevelStore } from "@mon/level-store";
@@ -48,11 +48,36 @@ it("refuses a directory of a newer format and changes nothing in it", async () =
   }
 });
 
-it("refuses a directory without CURRENT, which LevelDB would take for a new one and empty", async () => {
+it("goes on without CURRENT, for which LevelDB would take the directory for a new one and empty it", async () => {
   const directory = await temporaryDirectory();
-  await (await openStore(directory)).close();
+  const store = await openStore(directory);
+  await store.setMetadata("h", { os: "linux" });
+  const { storeId } = store;
+  await store.close();
   await rm(join(directory, "CURRENT"));
-  await expect(new LevelStore({ directory, now }).open()).rejects.toMatchObject({ code: "STORE_CORRUPT" });
+  const opened = await openStore(directory);
+  expect(opened.storeId).toBe(storeId);
+  expect(await opened.hosts({ limit: 10 })).toMatchObject([{ hostId: "h", metadata: { os: "linux" } }]);
+  expect((await opened.stats()).damage).toEqual([
+    expect.stringMatching(/expected a file CURRENT, got none; it names/),
+  ]);
+});
+
+it("refuses a directory without one of LevelDB's tables, which may still be put back", async () => {
+  const directory = await temporaryDirectory();
+  const store = await openStore(directory);
+  await store.setMetadata("h", { os: "linux" });
+  await store.close();
+  await (await openStore(directory)).close();
+  const table = (await readdir(directory)).find((name) => name.endsWith(".ldb"))!;
+  const bytes = await readFile(join(directory, table));
+  await rm(join(directory, table));
+  await expect(new LevelStore({ directory, now }).open()).rejects.toMatchObject({
+    code: "STORE_CORRUPT",
+    message: expect.stringContaining(`expected a table ${table}, got none`),
+  });
+  await writeFile(join(directory, table), bytes);
+  expect(await (await openStore(directory)).hosts({ limit: 10 })).toHaveLength(1);
 });
 
 it("keeps its id for as long as its content", async () => {

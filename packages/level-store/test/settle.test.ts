@@ -3,12 +3,20 @@ import { ChunkMaker } from "@mon/level-store";
 import type { Fragment, WriteFate } from "@mon/store";
 import { Level } from "level";
 import { describe, expect, it } from "vitest";
+import { Generation, type GenerationOrigin } from "../src/generation.ts";
 import { Attempts } from "./attempts.ts";
 import { failSyncs, failWorkers, mendSyncs, mendWorkers } from "./builtins.ts";
 import { collect, contentsOf, readAll, report } from "./contents.ts";
 import { copyOf, openStore, settle, t0, temporaryDirectory } from "./directory.ts";
 
 const hourMs = 3_600_000;
+/** What a generation of no reports begins with; nobody looks at its file. */
+const nothing: GenerationOrigin = {
+  ordinal: 1,
+  firstSequence: 1,
+  file: new Promise<never>(() => {}),
+  begunMs: t0,
+};
 const packAll = t0 + 1_000 * hourMs;
 
 /** A report of about half a kilobyte. */
@@ -157,7 +165,7 @@ it("never writes down a last value whose report was lost (R19)", async () => {
   expect(await store.write([report("h", t0 + 100, { a: 999 })])).toMatchObject([{ status: "retry" }]);
   mendSyncs();
   // When this is answered the chunks are made; then last values would be written.
-  await maker.pack({ partition: { hostId: "h", blockStartMs: 0 }, records: [] });
+  await collect(maker.settle(new Generation(nothing), t0));
   for (let turn = 0; turn < 1_000; turn++) await setImmediate();
   await attempts.next("writes are taken again");
   await store.pack(packAll);

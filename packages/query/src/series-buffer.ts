@@ -1,5 +1,6 @@
 import type { Series, SeriesColumn } from "@mon/store";
 import type { ValueSink } from "./evaluator.ts";
+import { free } from "./memory.ts";
 
 /** Values of one series; it may go on in later slices, with later instants. Its columns share nothing with others. */
 export interface SeriesSlice {
@@ -93,13 +94,16 @@ export class SeriesBuffer implements ValueSink {
     const needed = this.#end + count;
     if (needed <= this.#values.length) return;
     const capacity = Math.max(16, needed, this.#values.length * 2);
-    this.#timestampsMs = resized(this.#timestampsMs, new Float64Array(capacity));
-    this.#values = resized(this.#values, new Float64Array(capacity));
-    if (this.#flags.length > 0) this.#flags = resized(this.#flags, new Uint32Array(capacity));
+    this.#timestampsMs = new Float64Array(grown(this.#timestampsMs, 8 * capacity));
+    this.#values = new Float64Array(grown(this.#values, 8 * capacity));
+    if (this.#flags.length > 0) this.#flags = new Uint32Array(grown(this.#flags, 4 * capacity));
   }
 
   /** Lets go of the memory, so that thousands of buffers do not each keep what they once needed. */
   #release(): void {
+    free(this.#timestampsMs);
+    free(this.#values);
+    free(this.#flags);
     this.#timestampsMs = noFloats;
     this.#values = noFloats;
     this.#flags = noFlags;
@@ -108,9 +112,13 @@ export class SeriesBuffer implements ValueSink {
   }
 }
 
-function resized<T extends Float64Array | Uint32Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
+/** The memory of an array, made larger. */
+function grown(
+  { length, buffer }: Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
+  bytes: number,
+): ArrayBuffer {
+  // The empty arrays are everybody's.
+  return length === 0 ? new ArrayBuffer(bytes) : buffer.transfer(bytes);
 }
 
 function hasMark(flags: Uint32Array): boolean {

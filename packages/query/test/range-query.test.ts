@@ -1,6 +1,6 @@
-import { fragmentFromSamples, MemoryStore, type Series, StoreError } from "@mon/store";
+import { fragmentFromSamples, MemoryStore, type Series, type SeriesColumn, StoreError } from "@mon/store";
 import { describe, expect, it } from "vitest";
-import { queryRange } from "../src/index.ts";
+import { queryRange, type SampleSource } from "../src/index.ts";
 import { answerOf } from "./answer.ts";
 import { SlicedSource, type StoredSeries, stale, valuesOf } from "./sliced-source.ts";
 
@@ -229,6 +229,48 @@ describe("a query under way", () => {
     const source = new SlicedSource([stored("a", "m", 100)], [9, 19, 29]);
     for await (const _ of queryRange(source, range, { bufferedValuesMax: 1 })) break;
     expect(source.openReads).toBe(0);
+  });
+
+  it("frees the memory of a slice once it has evaluated all of its columns", async () => {
+    const buffers: ArrayBuffer[] = [];
+    const names = ["a", "b"];
+    const source: SampleSource = {
+      async *series() {
+        yield { hostId: "h", series: names.map((name) => ({ name, labels: [], kind: 1 })) };
+      },
+      async *read({ startMs, endMs }) {
+        for (let slice = 0; slice < 2; slice++) {
+          expect(buffers.every(({ detached }) => detached)).toBe(true);
+          // Both columns in one piece of memory.
+          const buffer = new ArrayBuffer(2 * 20 * 20);
+          buffers.push(buffer);
+          const columns = names.map((name, index): SeriesColumn => {
+            const timestampsMs = new Float64Array(buffer, 160 * index, 20);
+            timestampsMs.set(Array.from({ length: 20 }, (_, i) => 20 * slice + i));
+            const values = new Float64Array(buffer, 320 + 160 * index, 20).fill(slice + index);
+            const flags = new Uint32Array(buffer, 640 + 80 * index, 20);
+            return { series: { name, labels: [], kind: 1 }, timestampsMs, values, flags };
+          });
+          yield { startMs, endMs, columns, conflicts: 0, missing: [] };
+        }
+      },
+    };
+    const request = { startMs: 0, endMs: 40, stepMs: 20, aggregation: "sum" as const };
+    const { points } = await answerOf(source, request);
+    // The first window has one sample, the second one of the second slice besides those of the first.
+    expect([...points.values()]).toEqual([
+      [
+        [0, 0],
+        [20, 1],
+        [40, 19],
+      ],
+      [
+        [0, 1],
+        [20, 21],
+        [40, 38],
+      ],
+    ]);
+    expect(buffers.map(({ detached }) => detached)).toEqual([true, true]);
   });
 
   it("breathes every 16,384 samples read, more often as values are handed out, and between hosts without samples", async () => {

@@ -2,7 +2,10 @@ import { compareBits } from "./fold.ts";
 import type { Series } from "./sample.ts";
 import { SampleReader } from "./sample-reader.ts";
 
-/** Samples of one series, as columns of equal length. Owned by the reader that got them. */
+/**
+ * Samples of one series, as columns of equal length. Owned by the reader that got them, who may hand their memory on or
+ * free it; columns of one slice may share memory, so that it goes with all of them.
+ */
 export interface SeriesColumn {
   readonly series: Series;
   /** Rising, no instant twice; whole milliseconds since the Unix epoch. */

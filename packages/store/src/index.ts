@@ -12,7 +12,13 @@ export {
   type Observation,
 } from "./catalogue/catalogue.ts";
 export type { HostState } from "./catalogue/host-state.ts";
-export { listHosts, listMetrics, selectSeries } from "./catalogue/selection.ts";
+export {
+  listHosts,
+  listMetrics,
+  listMetricsInTurns,
+  selectSeries,
+  selectSeriesInTurns,
+} from "./catalogue/selection.ts";
 export { Chunk } from "./chunk/chunk.ts";
 export {
   type EncodeChunkOptions,
@@ -37,7 +43,7 @@ export {
   type MatchType,
   matcherLimits,
 } from "./matcher.ts";
-export { MemoryStore } from "./memory-store.ts";
+export { MemoryStore, type MemoryStoreOptions } from "./memory-store.ts";
 export { type Hash64, murmur3, murmur3Of } from "./murmur3.ts";
 export { Kind, type Label, type Sample, SampleFlag, type Series, seriesKey } from "./sample.ts";
 export { SampleReader, type SampleVisitor } from "./sample-reader.ts";
@@ -57,9 +63,12 @@ export type {
   Partition,
   ReadRequest,
   SeriesSelector,
+  StoreLimits,
   StoreStats,
   TimeRange,
   TrimResult,
+  VerifyOptions,
+  VerifyResult,
   WriteFate,
 } from "./store.ts";
 export { sliceSamplesMax } from "./store.ts";

@@ -1,6 +1,6 @@
 import { blockMs, blockStart } from "./block.ts";
 import { type Admission, Catalogue, type CatalogueOptions } from "./catalogue/catalogue.ts";
-import { listHosts, listMetrics, selectSeries } from "./catalogue/selection.ts";
+import { listHosts, listMetricsInTurns, selectSeriesInTurns } from "./catalogue/selection.ts";
 import { ColumnBuilder } from "./columns.ts";
 import { StoreError } from "./errors.ts";
 import { type Fragment, fragmentId } from "./fragment.ts";
@@ -17,6 +17,7 @@ import {
   type Partition,
   type ReadRequest,
   type SeriesSelector,
+  type StoreLimits,
   type StoreStats,
   sliceSamplesMax,
   type TrimResult,
@@ -27,6 +28,12 @@ import {
 type Block = Map<string, Fragment>;
 
 const stored = { status: "stored", durability: "memory", copies: 1 } satisfies WriteFate;
+
+/** How a store in memory is set up. */
+export interface MemoryStoreOptions extends CatalogueOptions {
+  /** Lets others run while many series are looked at; by default only callers that wait for promises are. */
+  readonly breathe?: () => Promise<void>;
+}
 
 /**
  * A store in memory: for tests, and the slow obvious oracle that other stores are compared with. It keeps everything
@@ -41,10 +48,12 @@ export class MemoryStore implements MetricStore {
   #bytes = 0;
   #conflicts = 0;
   #open = false;
+  readonly #breathe: () => Promise<void>;
 
   /** @throws {RangeError} when an option is out of range */
-  constructor(options: CatalogueOptions = {}) {
-    this.#catalogue = new Catalogue(options);
+  constructor({ breathe = async () => {}, ...limits }: MemoryStoreOptions = {}) {
+    this.#catalogue = new Catalogue(limits);
+    this.#breathe = breathe;
   }
 
   async open(): Promise<void> {
@@ -94,7 +103,7 @@ export class MemoryStore implements MetricStore {
 
   async *series(selector: SeriesSelector): AsyncIterable<HostSeries> {
     this.#assertOpen();
-    yield* selectSeries(this.#catalogue, selector);
+    yield* selectSeriesInTurns(this.#catalogue, selector, this.#breathe);
   }
 
   async *read(request: ReadRequest): AsyncIterable<ColumnSlice> {
@@ -145,7 +154,7 @@ export class MemoryStore implements MetricStore {
 
   async metrics(selector: SeriesSelector): Promise<readonly MetricEntry[]> {
     this.#assertOpen();
-    return listMetrics(this.#catalogue, selector);
+    return listMetricsInTurns(this.#catalogue, selector, this.#breathe);
   }
 
   async setMetadata(hostId: string, metadata: Readonly<Record<string, string>>): Promise<void> {
@@ -209,6 +218,30 @@ export class MemoryStore implements MetricStore {
     return { fragments: count, durability: "memory" };
   }
 
+  /**
+   * Removes exactly these fragments of a partition. The catalogue keeps what it knows of their series until it is trimmed.
+   *
+   * @returns how many were there, and how many others are left
+   */
+  async removeFragments(
+    { hostId, blockStartMs }: Partition,
+    ids: readonly Pick<Fragment, "timestampMs" | "idHigh" | "idLow">[],
+  ): Promise<{ removed: number; left: number }> {
+    this.#assertOpen();
+    const blocks = this.#hosts.get(hostId);
+    const block = blocks?.get(blockStartMs);
+    if (blocks === undefined || block === undefined) return { removed: 0, left: 0 };
+    let removed = 0;
+    for (const id of ids) {
+      const key = `${id.timestampMs}/${fragmentId(id)}`;
+      this.#bytes -= block.get(key)?.bytes.length ?? 0;
+      if (block.delete(key)) removed++;
+    }
+    if (block.size === 0) blocks.delete(blockStartMs);
+    if (blocks.size === 0) this.#hosts.delete(hostId);
+    return { removed, left: block.size };
+  }
+
   async stats(): Promise<StoreStats> {
     this.#assertOpen();
     return {
@@ -219,6 +252,10 @@ export class MemoryStore implements MetricStore {
       conflicts: this.#conflicts,
       damage: [],
     };
+  }
+
+  configure(limits: StoreLimits): void {
+    this.#catalogue.configure(limits);
   }
 
   #assertOpen(): void {

@@ -152,6 +152,28 @@ export interface PackResult {
   readonly bytesAfter: number;
 }
 
+/** What of a store may be set while it is in use. */
+export interface StoreLimits {
+  /** Series that a host may have before new ones are refused; at least 1. Those that it has stay, were they more. */
+  readonly maxSeriesPerHost?: number;
+}
+
+/** How a verification goes about. */
+export interface VerifyOptions {
+  /** Bytes read in a second at most, so that others have the disk too; 8 MiB by default. */
+  readonly bytesPerSecondMax?: number;
+  /** Ends it with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a verification did. */
+export interface VerifyResult {
+  /** Bytes whose checksums were verified. */
+  readonly bytes: number;
+  /** What it found damaged, for people; reads name it from then on. */
+  readonly damage: readonly string[];
+}
+
 /** How a store is. */
 export interface StoreStats {
   readonly hosts: number;
@@ -232,4 +254,18 @@ export interface MetricStore extends AsyncDisposable {
   importPartition(partition: Partition, fragments: AsyncIterable<Fragment>): Promise<ImportReceipt>;
 
   stats(): Promise<StoreStats>;
+  /**
+   * Sets limits for what comes from now on; those not named stay as they are. It is not kept: a store that is opened again
+   * has those that it is made with.
+   *
+   * @throws {RangeError} when one is out of range, and then nothing has changed
+   */
+  configure(limits: StoreLimits): void;
+  /**
+   * Verifies the checksums of all that is stored, slowly, beside everything else; one at a time, and a second call shares
+   * the first's. Absent where the store's medium does that, or has none.
+   *
+   * @throws {StoreError} STORE_UNAVAILABLE when it cannot go on
+   */
+  verify?(options?: VerifyOptions): Promise<VerifyResult>;
 }

@@ -8,8 +8,10 @@ import {
   type HostLatest,
   type Kind,
   type LatestSample,
+  listMetrics,
   type Sample,
   type Series,
+  selectSeries,
   seriesKey,
 } from "../src/index.ts";
 import { arbitraryBits, arbitraryEdits, valueOfBits } from "./support/arbitrary-samples.ts";
@@ -118,6 +120,31 @@ function samplesOf({ program, parts }: Step): Sample[] {
 const keysOf = (series: readonly Series[]): Set<string> => new Set(series.map(seriesKey));
 
 describe("a catalogue", () => {
+  it("forgets hosts as if they had never been, and leaves the others alone", () => {
+    const report = (hostId: string, ...names: string[]): Fragment =>
+      fragmentFromSamples(
+        hostId,
+        10,
+        names.map((name) => ({ name, labels: [], kind: 1, value: 1, flags: 0 })),
+      );
+    const catalogue = new Catalogue();
+    const expected = new Catalogue();
+    for (let i = 0; i < 3_000; i++) catalogue.observe(report(`gone-${i}`, "shared", `own_${i}`));
+    for (const each of [catalogue, expected]) each.observe(report("kept", "shared", "own"));
+    catalogue.forget(["no-such-host", ...Array.from({ length: 3_000 }, (_, i) => `gone-${i}`)]);
+    for (const each of [catalogue, expected]) each.observe(report("gone-7", "shared", "new"));
+    const told = (each: Catalogue): unknown => [
+      each.hosts,
+      each.series,
+      each.hostIds(),
+      [...selectSeries(each, {})],
+      listMetrics(each, {}),
+      each.hostIds().map((hostId) => each.host(hostId)!.latest()),
+    ];
+    expect(told(catalogue)).toEqual(told(expected));
+    expect(catalogue.table.size).toBe(3);
+  });
+
   it("knows hosts, series and last values as if it kept every sample, in any order of time, across trims", () => {
     check(
       fc.property(steps, (history) => {

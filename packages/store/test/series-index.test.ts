@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
+import { atOnce, Pace } from "../src/catalogue/turns.ts";
 import {
   Catalogue,
   type Fragment,
@@ -323,7 +324,7 @@ describe("the index of series", () => {
     }
     const test = vi.fn((text: string) => text.endsWith("1"));
     const condition = { label: "mode", literals: undefined, isNegated: false, runs: true, test };
-    expect(catalogue.table.select([condition])).toHaveLength(20);
+    expect(atOnce(catalogue.table.select([condition], new Pace()))).toHaveLength(20);
     // Each of the three values, and the empty one for series without the label.
     expect(test.mock.calls.length).toBeLessThanOrEqual(6);
   });

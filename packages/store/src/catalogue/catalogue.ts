@@ -58,10 +58,19 @@ export class Catalogue {
   #ordered: readonly string[] = [];
   #added: string[] = [];
   #series = 0;
-  readonly #maxSeriesPerHost: number;
+  #maxSeriesPerHost = 50_000;
 
   /** @throws {RangeError} when an option is out of range */
-  constructor({ maxSeriesPerHost = 50_000 }: CatalogueOptions = {}) {
+  constructor(options: CatalogueOptions = {}) {
+    this.configure(options);
+  }
+
+  /**
+   * Sets limits for what {@link Catalogue.admit} is asked from now on; those not named stay as they are.
+   *
+   * @throws {RangeError} when one is out of range
+   */
+  configure({ maxSeriesPerHost = this.#maxSeriesPerHost }: CatalogueOptions): void {
     if (!Number.isSafeInteger(maxSeriesPerHost) || maxSeriesPerHost < 1) {
       throw new RangeError(`expected maxSeriesPerHost to be at least 1, got ${maxSeriesPerHost}`);
     }
@@ -256,6 +265,27 @@ export class Catalogue {
     this.#forgetHosts(removed.hosts.length);
     if (this.table.isSparse) this.#renumber();
     return removed;
+  }
+
+  /**
+   * Forgets hosts and all that is known of them: for a copy of a catalogue, whose original has dropped them.
+   * O(hosts + series of those forgotten + lists that hold those), all at once.
+   */
+  forget(hostIds: Iterable<string>): void {
+    const losers = new Map<number, Postings>();
+    let count = 0;
+    for (const hostId of hostIds) {
+      const host = this.#hosts.get(hostId);
+      if (host === undefined) continue;
+      const dropped = host.series.drop(() => true);
+      for (const number of dropped) losers.set(number, withPosting(losers.get(number), host.series.host));
+      this.#series -= dropped.length;
+      this.#hosts.delete(hostId);
+      count++;
+    }
+    this.table.removeHosts(losers);
+    this.#forgetHosts(count);
+    if (this.table.isSparse) this.#renumber();
   }
 
   #forgetHosts(count: number): void {

@@ -2,6 +2,7 @@ import { type Condition, textOf } from "../matcher.ts";
 import type { Label, Series } from "../sample.ts";
 import { BitSet } from "./bit-set.ts";
 import { itemsOf, keptPostings, type Postings, postingsOf, withPosting } from "./postings.ts";
+import { expressionSteps, type InTurns, lookSteps, type Pace } from "./turns.ts";
 
 /** A value that a label has in some series, and those series. */
 export class LabelValue {
@@ -31,6 +32,8 @@ export interface SeriesSource {
   readonly bound: number;
   /** The numbers of all series, ascending. */
   all(): Int32Array;
+  /** Whether it has not been removed. */
+  has(number: number): boolean;
   at(number: number): Series;
 }
 
@@ -104,44 +107,80 @@ export class LabelIndex {
     }
   }
 
-  /** Numbers of the series that meet all conditions, ascending; undefined without conditions: all series do. */
-  select(conditions: readonly Condition[], source: SeriesSource): Int32Array | undefined {
+  /**
+   * Numbers of the series that meet all conditions, ascending; undefined without conditions: all series do. Numbers must
+   * not be given anew meanwhile; of what else changes the answer has some.
+   */
+  *select(
+    conditions: readonly Condition[],
+    source: SeriesSource,
+    pace: Pace,
+  ): InTurns<Int32Array | undefined> {
     let numbers: Int32Array | undefined;
     for (const condition of conditions.toSorted((a, b) => costOf(a) - costOf(b))) {
-      numbers =
-        numbers === undefined ? this.#listed(condition, source) : this.#narrowed(numbers, condition, source);
+      numbers = yield* numbers === undefined
+        ? this.#listed(condition, source, pace)
+        : this.#narrowed(numbers, condition, source, pace);
       if (numbers.length === 0) break;
     }
     return numbers;
   }
 
-  #listed(condition: Condition, source: SeriesSource): Int32Array {
+  *#listed(condition: Condition, source: SeriesSource, pace: Pace): InTurns<Int32Array> {
     const matchesAbsent = condition.test("");
-    const values = this.#valuesWhere(condition, !matchesAbsent);
-    if (matchesAbsent)
-      return values.length === 0 ? source.all() : without(source.all(), unionOf(values, source));
+    const values = yield* this.#valuesWhere(condition, !matchesAbsent, pace);
+    if (matchesAbsent) {
+      const all = source.all();
+      if (pace.isOver(all.length)) yield;
+      return values.length === 0 ? all : yield* split(all, yield* unionOf(values, source, pace), false, pace);
+    }
     // No series has two values of one label: the union is as long as the lists.
-    return values.length === 1 ? itemsOf(values[0]!.series!).slice() : unionOf(values, source).items();
+    if (values.length === 1)
+      return values[0]!.series === undefined ? none : itemsOf(values[0]!.series).slice();
+    const union = yield* unionOf(values, source, pace);
+    const items = union.items();
+    if (pace.isOver(items.length + source.bound / 32)) yield;
+    return items;
   }
 
-  #narrowed(numbers: Int32Array, condition: Condition, source: SeriesSource): Int32Array {
+  *#narrowed(
+    numbers: Int32Array,
+    condition: Condition,
+    source: SeriesSource,
+    pace: Pace,
+  ): InTurns<Int32Array> {
     const distinct = this.#valuesOf(condition.label)?.size ?? 0;
     if (numbers.length <= (condition.runs ? distinct : fewSeries)) {
       const test = condition.runs ? remembering(condition.test) : condition.test;
-      return numbers.filter((number) => test(textOf(source.at(number), condition.label)));
+      const kept: number[] = [];
+      for (const number of numbers) {
+        // It may be removed meanwhile.
+        if (source.has(number) && test(textOf(source.at(number), condition.label))) kept.push(number);
+        if (pace.isOver(condition.runs ? expressionSteps : lookSteps)) yield;
+      }
+      return Int32Array.from(kept);
     }
     const matchesAbsent = condition.test("");
-    const deciding = unionOf(this.#valuesWhere(condition, !matchesAbsent), source);
-    return matchesAbsent ? without(numbers, deciding) : within(numbers, deciding);
+    const values = yield* this.#valuesWhere(condition, !matchesAbsent, pace);
+    return yield* split(numbers, yield* unionOf(values, source, pace), !matchesAbsent, pace);
   }
 
   /** The values of a condition's label that match it, or those that do not. */
-  #valuesWhere({ label, literals, isNegated, test }: Condition, matching: boolean): LabelValue[] {
+  *#valuesWhere(
+    { label, literals, isNegated, test, runs }: Condition,
+    matching: boolean,
+    pace: Pace,
+  ): InTurns<LabelValue[]> {
     const values = this.#valuesOf(label);
     if (values === undefined) return [];
     if (literals !== undefined && matching !== isNegated)
       return [...literals].flatMap((value) => values.get(value) ?? []);
-    return [...values.values()].filter((value) => test(value.label.value) === matching);
+    const found: LabelValue[] = [];
+    for (const value of values.values()) {
+      if (test(value.label.value) === matching) found.push(value);
+      if (pace.isOver(runs ? expressionSteps : lookSteps)) yield;
+    }
+    return found;
   }
 
   #valuesOf(label: string): Values | undefined {
@@ -158,25 +197,34 @@ function costOf(condition: Condition): number {
   return 4 * Number(condition.test("")) + 2 * Number(condition.runs) + lists;
 }
 
-function unionOf(values: readonly LabelValue[], { bound }: SeriesSource): BitSet {
+function* unionOf(values: readonly LabelValue[], { bound }: SeriesSource, pace: Pace): InTurns<BitSet> {
   const union = new BitSet(bound);
-  for (const { series } of values) union.addAll(itemsOf(series!));
+  for (const { series } of values) {
+    // The last series that had it may have gone meanwhile.
+    if (series === undefined) continue;
+    const items = itemsOf(series);
+    union.addAll(items);
+    if (pace.isOver(lookSteps + items.length)) yield;
+  }
   return union;
 }
 
-function within(numbers: Int32Array, set: BitSet): Int32Array {
+/** The numbers that are in a set, or those that are not. */
+function* split(numbers: Int32Array, set: BitSet, isWithin: boolean, pace: Pace): InTurns<Int32Array> {
   const kept = new Int32Array(numbers.length);
   let count = 0;
-  for (let i = 0; i < numbers.length; i++) if (set.has(numbers[i]!)) kept[count++] = numbers[i]!;
+  for (let begin = 0; begin < numbers.length; begin += splitLength) {
+    const end = Math.min(begin + splitLength, numbers.length);
+    for (let i = begin; i < end; i++) if (set.has(numbers[i]!) === isWithin) kept[count++] = numbers[i]!;
+    if (pace.isOver(end - begin)) yield;
+  }
   return kept.subarray(0, count);
 }
 
-function without(numbers: Int32Array, set: BitSet): Int32Array {
-  const kept = new Int32Array(numbers.length);
-  let count = 0;
-  for (let i = 0; i < numbers.length; i++) if (!set.has(numbers[i]!)) kept[count++] = numbers[i]!;
-  return kept.subarray(0, count);
-}
+/** Numbers that are looked at between two looks at the pace. */
+const splitLength = 8_192;
+
+const none = new Int32Array(0);
 
 /** Runs a test once for each text. */
 function remembering(test: (text: string) => boolean): (text: string) => boolean {

@@ -12,6 +12,7 @@ import { BitSet } from "./bit-set.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { HostState } from "./host-state.ts";
 import type { SeriesTable } from "./series-table.ts";
+import { atOnce, type InTurns, inTurns, keySteps, lookSteps, Pace, sorted } from "./turns.ts";
 
 /** A hit costs so many times what a look at one series of a host does: lists are joined, and what is found is put in order. */
 const hitCost = 64;
@@ -24,32 +25,61 @@ const hitCost = 64;
  * @throws {StoreError} STORE_MATCHER_INVALID, before the first host
  */
 export function* selectSeries(catalogue: Catalogue, selector: SeriesSelector): Generator<HostSeries> {
+  for (const found of selection(catalogue, selector)) if (found !== undefined) yield found;
+}
+
+/**
+ * As {@link selectSeries}, but lets others run each few milliseconds, however many series there are to look at.
+ *
+ * @param breathe - resolves when others have run
+ * @throws {StoreError} STORE_MATCHER_INVALID, before the first host
+ */
+export async function* selectSeriesInTurns(
+  catalogue: Catalogue,
+  selector: SeriesSelector,
+  breathe: () => Promise<void>,
+): AsyncGenerator<HostSeries> {
+  for (const found of selection(catalogue, selector)) {
+    if (found === undefined) await breathe();
+    else yield found;
+  }
+}
+
+/** A host, and the numbers of those of its series that may be meant, in order of key unless they are hits. */
+interface Candidate {
+  readonly host: HostState;
+  readonly hits: readonly number[] | undefined;
+}
+
+/** The series of each host, and undefined where others may run. Begins anew after the last host when numbers are given anew. */
+function* selection(catalogue: Catalogue, selector: SeriesSelector): Generator<HostSeries | undefined, void> {
   const { table } = catalogue;
   const matchers = compileMatchers(selector.matchers ?? []);
-  const numbers = table.select(matchers.onSeries);
-  if (numbers?.length === 0) return;
-  const ids = namedHosts(selector, matchers) ?? catalogue.hostIds();
   const isEligible = eligibility(selector, matchers);
-  if (numbers !== undefined && hitCost * hitsOf(numbers, table) < sizeOf(catalogue, ids)) {
-    yield* fromPostings(
-      catalogue,
-      numbers,
-      selector.range,
-      (host) => isEligible(host) && includes(ids, host.hostId),
-    );
-    return;
-  }
-  let generation = table.generation;
-  let included = setOf(numbers, table);
-  for (const hostId of ids) {
-    const host = catalogue.host(hostId);
-    if (host === undefined || !isEligible(host)) continue;
-    if (table.generation !== generation) {
-      generation = table.generation;
-      included = setOf(table.select(matchers.onSeries), table);
+  const pace = new Pace();
+  let answered = "";
+  for (let isDone = false; !isDone; ) {
+    const numbers = yield* table.select(matchers.onSeries, pace);
+    const { generation } = table;
+    if (numbers?.length === 0) return;
+    const ids = namedHosts(selector, matchers) ?? catalogue.hostIds();
+    const isFew =
+      numbers !== undefined && hitCost * (yield* hitsOf(numbers, table, pace)) < sizeOf(catalogue, ids);
+    const included = isFew ? undefined : setOf(numbers, table);
+    const candidates = isFew ? yield* candidatesOf(catalogue, numbers, ids, pace) : hostsOf(catalogue, ids);
+    for (const { host, hits } of candidates) {
+      if (table.generation !== generation) break;
+      if (pace.isOver(lookSteps)) yield;
+      if (host.hostId <= answered || !isEligible(host)) continue;
+      const own = hits ?? (yield* host.series.numbersInTurns(pace));
+      const series = own && seriesOf(host, own, included, selector.range);
+      if (pace.isOver((own?.length ?? 0) * lookSteps)) yield;
+      const ordered = series && hits !== undefined ? yield* inOrderOfKeys(series, pace) : series;
+      if (ordered === undefined || table.generation !== generation) break;
+      answered = host.hostId;
+      if (ordered.length > 0) yield { hostId: host.hostId, series: ordered };
     }
-    const series = seriesOf(host, host.series.numbers(), included, selector.range);
-    if (series.length > 0) yield { hostId, series };
+    isDone = table.generation === generation;
   }
 }
 
@@ -73,9 +103,12 @@ function eligibility(
     matchesHost(hostId);
 }
 
-function hitsOf(numbers: Int32Array, table: SeriesTable): number {
+function* hitsOf(numbers: Int32Array, table: SeriesTable, pace: Pace): InTurns<number> {
   let hits = 0;
-  for (let i = 0; i < numbers.length; i++) hits += table.hostCount(numbers[i]!);
+  for (const number of numbers) {
+    if (table.has(number)) hits += table.hostCount(number);
+    if (pace.isOver(1)) yield;
+  }
   return hits;
 }
 
@@ -104,42 +137,55 @@ function seriesOf(
   for (let i = 0; i < numbers.length; i++) {
     const number = numbers[i]!;
     if (included !== undefined && !included.has(number)) continue;
-    if (stale?.has(number) === true) continue;
+    if (stale?.has(number) === true || !host.series.hasNumber(number)) continue;
     series.push(host.series.at(number));
   }
   return series;
 }
 
-/** All at once: numbers may be given anew while an answer is being fetched. */
-function fromPostings(
+function* hostsOf(catalogue: Catalogue, ids: readonly string[]): Generator<Candidate> {
+  for (const hostId of ids) {
+    const host = catalogue.host(hostId);
+    if (host !== undefined) yield { host, hits: undefined };
+  }
+}
+
+/** The hosts that have series by number, in order of id. */
+function* candidatesOf(
   catalogue: Catalogue,
   numbers: Int32Array,
-  range: TimeRange | undefined,
-  isEligible: (host: HostState) => boolean,
-): HostSeries[] {
-  const found = new Map<number, number[]>();
+  ids: readonly string[],
+  pace: Pace,
+): InTurns<readonly Candidate[]> {
+  const { table } = catalogue;
+  const { generation } = table;
+  const found = new Map<HostState, number[]>();
   for (const number of numbers) {
-    for (const host of catalogue.table.hostsOf(number)) {
+    // Whoever asked looks at that as well.
+    if (table.generation !== generation) return [];
+    const hosts = table.has(number) ? table.hostsOf(number) : [];
+    for (const hostNumber of hosts) {
+      const host = catalogue.hostAt(hostNumber);
       const own = found.get(host);
       if (own === undefined) found.set(host, [number]);
       else own.push(number);
     }
+    if (pace.isOver(lookSteps * (1 + hosts.length))) yield;
   }
-  return [...found]
-    .map(([number, own]) => ({ host: catalogue.hostAt(number), own }))
-    .filter(({ host }) => isEligible(host))
-    .sort((a, b) => (a.host.hostId < b.host.hostId ? -1 : 1))
-    .map(({ host, own }) => ({
-      hostId: host.hostId,
-      series: inOrderOfKeys(seriesOf(host, own, undefined, range)),
-    }))
-    .filter(({ series }) => series.length > 0);
+  const candidates = [...found]
+    .map(([host, hits]) => ({ host, hits }))
+    .filter(({ host }) => includes(ids, host.hostId));
+  return yield* sorted(candidates, (a, b) => a.host.hostId < b.host.hostId, pace);
 }
 
-function inOrderOfKeys(series: Series[]): Series[] {
+function* inOrderOfKeys(series: readonly Series[], pace: Pace): InTurns<readonly Series[]> {
   if (series.length < 2) return series;
-  const keyed = series.map((one) => ({ one, key: seriesKey(one) }));
-  return keyed.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ one }) => one);
+  const keyed: { one: Series; key: string }[] = [];
+  for (const one of series) {
+    keyed.push({ one, key: seriesKey(one) });
+    if (pace.isOver(keySteps)) yield;
+  }
+  return (yield* sorted(keyed, (a, b) => a.key < b.key, pace)).map(({ one }) => one);
 }
 
 /** A page of the hosts of a catalogue, by id. O(log hosts + page), and O(hosts) once after hosts came. */
@@ -190,8 +236,30 @@ interface SharedSeries {
  * on hosts is given, else as {@link selectSeries}.
  */
 export function listMetrics(catalogue: Catalogue, selector: SeriesSelector): MetricEntry[] {
+  return atOnce(metricList(catalogue, selector));
+}
+
+/** As {@link listMetrics}, but lets others run each few milliseconds. @param breathe - resolves when others have run */
+export function listMetricsInTurns(
+  catalogue: Catalogue,
+  selector: SeriesSelector,
+  breathe: () => Promise<void>,
+): Promise<MetricEntry[]> {
+  return inTurns(metricList(catalogue, selector), breathe);
+}
+
+function* metricList(catalogue: Catalogue, selector: SeriesSelector): InTurns<MetricEntry[]> {
   const byName = new Map<string, Metric>();
-  for (const { series, hosts, kind } of sharedSeries(catalogue, selector)) {
+  for (const found of sharedSeries(catalogue, selector)) {
+    if (found === undefined) {
+      yield;
+      continue;
+    }
+    if (found === "anew") {
+      byName.clear();
+      continue;
+    }
+    const { series, hosts, kind } = found;
     let metric = byName.get(series.name);
     if (metric === undefined) {
       metric = { kind, series: 0, labelNames: new Set(), labels: [] };
@@ -230,15 +298,40 @@ function haveSameNames(a: readonly Label[], b: readonly Label[]): boolean {
   return true;
 }
 
-function* sharedSeries(catalogue: Catalogue, selector: SeriesSelector): Generator<SharedSeries> {
+/**
+ * The series that a selector means, and undefined where others may run; "anew" when numbers were given anew, and all begins
+ * from the first again.
+ */
+function* sharedSeries(
+  catalogue: Catalogue,
+  selector: SeriesSelector,
+): Generator<SharedSeries | undefined | "anew", void> {
   const { table } = catalogue;
   const { onHost, onSeries } = compileMatchers(selector.matchers ?? []);
+  const pace = new Pace();
   if (selector.hostIds !== undefined || selector.range !== undefined || onHost.length > 0) {
-    for (const { series } of selectSeries(catalogue, selector))
-      for (const one of series) yield { series: one, hosts: 1, kind: one.kind };
+    for (const found of selection(catalogue, selector)) {
+      if (found === undefined) {
+        yield;
+        continue;
+      }
+      for (const one of found.series) {
+        yield { series: one, hosts: 1, kind: one.kind };
+        if (pace.isOver(lookSteps)) yield;
+      }
+    }
     return;
   }
-  for (const number of table.select(onSeries) ?? table.all()) {
-    yield { series: table.at(number), hosts: table.hostCount(number), kind: table.smallestKind(number) };
+  for (let isDone = false; !isDone; ) {
+    const numbers = (yield* table.select(onSeries, pace)) ?? table.all();
+    const { generation } = table;
+    for (const number of numbers) {
+      if (table.has(number))
+        yield { series: table.at(number), hosts: table.hostCount(number), kind: table.smallestKind(number) };
+      if (pace.isOver(2 * lookSteps)) yield;
+      if (table.generation !== generation) break;
+    }
+    isDone = table.generation === generation;
+    if (!isDone) yield "anew";
   }
 }

@@ -1,5 +1,9 @@
 import { type Kind, type Series, seriesKey } from "../sample.ts";
 import type { SeriesTable } from "./series-table.ts";
+import { type InTurns, keySteps, type Pace, sorted } from "./turns.ts";
+
+/** Lists of so many are put in order at once. */
+const fewNumbers = 1_024;
 
 /**
  * The series of one host: numbers of a table that all hosts share. Hosts with the same series share the list as well,
@@ -89,6 +93,38 @@ export class SeriesSet implements Iterable<Series> {
       this.#numbers = this.#table.orders.made(ascending, (numbers) => this.#inOrderOfKeys(numbers));
       this.#isOrdered = true;
     }
+    return this.#numbers;
+  }
+
+  /**
+   * As {@link SeriesSet.numbers}, in turns, for one host whose list is long. What is added meanwhile is left out; what is
+   * removed may be in it. Undefined when numbers are given anew meanwhile.
+   */
+  *numbersInTurns(pace: Pace): InTurns<Int32Array | undefined> {
+    if (this.#isOrdered || this.#size <= fewNumbers) {
+      if (pace.isOver(this.#isOrdered ? 1 : this.#size * keySteps)) yield;
+      return this.numbers();
+    }
+    const table = this.#table;
+    const { generation } = table;
+    const size = this.#size;
+    const numbers = this.#numbers.slice(0, size).sort();
+    const known = table.orders.find(numbers);
+    if (known !== undefined) return this.numbers();
+    const keyed: { number: number; key: string }[] = [];
+    for (const number of numbers) {
+      // It may be removed meanwhile.
+      if (table.has(number)) keyed.push({ number, key: seriesKey(table.at(number)) });
+      if (!pace.isOver(keySteps)) continue;
+      yield;
+      if (table.generation !== generation) return undefined;
+    }
+    const ordered = yield* sorted(keyed, (a, b) => a.key < b.key, pace);
+    if (table.generation !== generation) return undefined;
+    const list = Int32Array.from(ordered, ({ number }) => number);
+    if (this.#isOrdered || this.#size !== size || list.length !== size) return list;
+    this.#numbers = table.orders.made(numbers, () => list);
+    this.#isOrdered = true;
     return this.#numbers;
   }
 

@@ -11,6 +11,7 @@ import {
   withPosting,
 } from "./postings.ts";
 import { SharedLists } from "./shared-lists.ts";
+import type { InTurns, Pace } from "./turns.ts";
 
 /**
  * The series of all hosts, each described once, however many hosts have it: name and labels to a number. Of each the
@@ -50,6 +51,11 @@ export class SeriesTable {
     return this.#generation;
   }
 
+  /** Whether a number is that of a series, and not of one that was removed. */
+  has(number: number): boolean {
+    return this.#series[number] !== undefined;
+  }
+
   /** A series' description; all hosts share the object. */
   at(number: number): Series {
     return this.#series[number]!;
@@ -65,8 +71,13 @@ export class SeriesTable {
   }
 
   /** Numbers of the series that meet all conditions, ascending; undefined without conditions: all series do. */
-  select(conditions: readonly Condition[]): Int32Array | undefined {
-    return this.index.select(conditions, this);
+  *select(conditions: readonly Condition[], pace: Pace): InTurns<Int32Array | undefined> {
+    for (;;) {
+      const generation = this.#generation;
+      const numbers = yield* this.index.select(conditions, this, pace);
+      // Numbers were given anew meanwhile, as a trim may do; there are minutes between two.
+      if (this.#generation === generation) return numbers;
+    }
   }
 
   /** The number of a series, or −1 when no host has it. O(labels). */

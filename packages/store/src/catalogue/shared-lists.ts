@@ -28,6 +28,12 @@ export class SharedLists {
     return made;
   }
 
+  /** What was made of an equal list; undefined when that is not remembered. */
+  find(list: Int32Array): Int32Array | undefined {
+    const known = this.#byHash.get(hashOf(list));
+    return known !== undefined && isEqual(known.list, list) ? known.made : undefined;
+  }
+
   clear(): void {
     this.#byHash.clear();
     this.#weight = 0;

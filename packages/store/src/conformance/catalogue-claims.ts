@@ -246,6 +246,26 @@ function limitClaims(subject: Subject): void {
     expect(instants.sort((a, b) => a - b)).toEqual(stored.map(({ timestampMs }) => timestampMs));
   });
 
+  it("holds to another limit from when it is configured, and keeps the series that it has", async () => {
+    const store = await subject.open({ maxSeriesPerHost: 2 });
+    await writeTo(store, [report("h", t0, ...named("ab", 1))]);
+    store.configure({ maxSeriesPerHost: 3 });
+    expect(await store.write([report("h", t0 + 1, ...named("abcd", 2))])).toMatchObject([
+      { status: "stored", refusedSamples: [3] },
+    ]);
+    store.configure({ maxSeriesPerHost: 1 });
+    store.configure({});
+    expect(await store.stats()).toMatchObject({ series: 3, seriesOverLimit: 2 });
+    expect(await store.write([report("h", t0 + 2, ...named("abce", 3))])).toMatchObject([
+      { status: "stored", refusedSamples: [3] },
+    ]);
+    expect(await seriesKeys(store, {})).toEqual({ h: ["a", "b", "c"] });
+    for (const maxSeriesPerHost of [0, -1, 1.5, Number.NaN]) {
+      expect(() => store.configure({ maxSeriesPerHost })).toThrow(RangeError);
+    }
+    expect(await store.stats()).toMatchObject({ seriesOverLimit: 2 });
+  });
+
   it("has room again for new series once old ones are trimmed", async () => {
     const store = await subject.open({ maxSeriesPerHost: 1 });
     await writeTo(store, [report("h", t0, gauge("a", 1))]);

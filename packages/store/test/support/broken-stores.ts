@@ -141,6 +141,11 @@ class IgnoresSeriesLimit extends MemoryStore {
   }
 }
 
+/** Holds to the limit that it was made with. */
+class IgnoresConfiguration extends MemoryStore {
+  override configure(): void {}
+}
+
 /** Refuses whole fragments for a series too many. */
 class RefusesWholeFragments extends MemoryStore {
   readonly #limit: number;
@@ -270,6 +275,10 @@ export const brokenStores: Readonly<Record<string, BrokenStore>> = {
     Store: IgnoresSeriesLimit,
     claim:
       "never stores more series than the limit when fragments are written at once, nor refuses what it answered stored",
+  },
+  IgnoresConfiguration: {
+    Store: IgnoresConfiguration,
+    claim: "holds to another limit from when it is configured, and keeps the series that it has",
   },
   RefusesWholeFragments: {
     Store: RefusesWholeFragments,
