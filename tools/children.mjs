@@ -21,7 +21,13 @@ export function startChild(command, args, options = {}) {
   return { child, exited };
 }
 
-/** Starts an app from its sources on the repository's Node. It gets SIGTERM when this process dies, however it dies. */
+/**
+ * Starts an app from its sources on the repository's Node. It gets SIGTERM when this process dies, however it dies.
+ *
+ * @param {string} name
+ * @param {readonly string[]} args
+ * @param {{ stdio?: string | (string | number)[], cwd?: string, env?: object }} options
+ */
 export function startApp(name, args, { stdio = "inherit", cwd = root, env = {} } = {}) {
   const node = resolveNode();
   const preload = path.join(root, "tools", "follow-parent.mjs");
