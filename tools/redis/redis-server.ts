@@ -20,6 +20,9 @@ export interface RedisServerOptions {
 /** What a server of each kind says when it takes connections. */
 const readyLine = { server: /Ready to accept connections/, sentinel: /Sentinel ID is/ };
 
+/** How long a server may take to end when it is asked to. */
+const stopTimeoutMs = 5000;
+
 /** Lines of output kept, to be shown when a server does not start. */
 const keptLines = 20;
 
@@ -96,7 +99,10 @@ export class RedisServer {
     if (child === undefined || !this.isRunning) return;
     const exited = once(child, "exit");
     child.kill(signal);
+    // One that runs a script without end, or cannot save, does not end when it is asked.
+    const timer = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
     await exited;
+    clearTimeout(timer);
   }
 
   #configuration(): string {
