@@ -1,0 +1,3 @@
+import { definePackage } from "../../tools/build/define-package.ts";
+
+export default definePackage();
