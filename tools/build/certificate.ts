@@ -30,10 +30,14 @@ export class TestAuthority {
     this.certificate = this.#sign(this.#name, publicKey, isAuthority);
   }
 
-  /** Makes a certificate of this machine's loopback. */
-  issue(): TestCertificate {
+  /** Makes a certificate of this machine's loopback. @param uri - what it names besides, as `spiffe://mon/broker/a` */
+  issue(uri?: string): TestCertificate {
     const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const names = sequence(der(0x82, Buffer.from("localhost")), der(0x87, Buffer.of(127, 0, 0, 1)));
+    const names = sequence(
+      der(0x82, Buffer.from("localhost")),
+      der(0x87, Buffer.of(127, 0, 0, 1)),
+      ...(uri === undefined ? [] : [der(0x86, Buffer.from(uri))]),
+    );
     return {
       certificate: this.#sign(commonName("localhost"), publicKey, extension(subjectAltName, names)),
       key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),

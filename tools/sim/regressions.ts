@@ -12,9 +12,9 @@ export interface Regression {
   readonly faults?: readonly Fault[];
 }
 
-/** Adds a run to the list, once. */
+/** Adds a run to the list, once; the file need not exist. */
 export function keepRegression(file: string, run: Regression): void {
-  const kept = JSON.parse(fs.readFileSync(file, "utf8")) as Regression[];
+  const kept = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as Regression[]) : [];
   const same = ({ nodes, seed, steps }: Regression): boolean =>
     seed === run.seed && steps === run.steps && nodes === run.nodes;
   if (!kept.some(same)) {

@@ -6,7 +6,10 @@ import { ByteBudget, type Clock, Intake } from "@mon/intake";
 import { AdminService, MonitorService, QueryService } from "@mon/proto";
 import { Health, ServerReflection } from "@mon/proto/grpc";
 import { PushBatchSchema, ReportBatchSchema } from "@mon/proto/wire";
-import type { MetricStore } from "@mon/store";
+import type { Fragment, MetricStore, WriteFate } from "@mon/store";
+import { addClusterMetrics } from "./cluster/cluster-metrics.ts";
+import type { ClusterNode } from "./cluster/cluster-node.ts";
+import { Router } from "./cluster/router.ts";
 import { GrpcDoor, type TlsFiles } from "./doors/grpc-door.ts";
 import { HttpDoor } from "./doors/http-door.ts";
 import type { Page } from "./doors/page.ts";
@@ -19,6 +22,7 @@ import { createMetrics } from "./observe/metrics.ts";
 import { Telemetry } from "./observe/telemetry.ts";
 import { createAdminService } from "./services/admin-service.ts";
 import { createBackupService } from "./services/backup-service.ts";
+import { createClusterService } from "./services/cluster-service.ts";
 import { createHealthService } from "./services/health-service.ts";
 import { Liveness } from "./services/liveness.ts";
 import { MonitorHandlers } from "./services/monitor-service.ts";
@@ -39,6 +43,8 @@ export interface BrokerDeps {
   readonly storeId: () => string;
   readonly page: Page;
   readonly tls: TlsFiles | undefined;
+  /** Undefined for a broker that is alone. */
+  readonly cluster: ClusterNode | undefined;
   readonly hostNames: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
@@ -48,6 +54,8 @@ export interface BrokerDeps {
 export interface Addresses {
   readonly grpcPort: number;
   readonly httpPort: number;
+  /** Undefined for a broker that is alone. */
+  readonly peerPort?: number;
 }
 
 /** One node: constructed from its parts, started once, stopped once. */
@@ -59,6 +67,8 @@ export class Broker {
   readonly #upkeep: Upkeep;
   readonly #grpcDoor: GrpcDoor;
   readonly #httpDoor: HttpDoor;
+  /** For what other brokers have taken in: apart, so that no two wait for each other. */
+  readonly #peerBudget: ByteBudget;
   /** Aborted when calls that still run must end. */
   readonly #closed = new AbortController();
 
@@ -70,10 +80,14 @@ export class Broker {
     const watchHub = new WatchHub();
     const liveness = new Liveness();
     const budget = new ByteBudget(config.intake.bytesInFlightMax || getHeapStatistics().heap_size_limit / 4);
+    this.#peerBudget = new ByteBudget(Math.max(peerBytesMin, budget.max / 4));
+    const router =
+      deps.cluster &&
+      new Router({ cluster: deps.cluster, store, ringChanged: () => this.#intake.forgetRepeats() });
 
-    this.#lifecycle = new Lifecycle(store);
+    this.#lifecycle = new Lifecycle(store, () => deps.cluster?.problems() ?? []);
     this.#intake = new Intake(
-      { store, clock, stored: (fragments) => watchHub.show(fragments) },
+      { store, clock, stored: (fragments) => watchHub.show(fragments), routes: router },
       intakeOptions(config),
     );
     this.#telemetry = new Telemetry(clock, this.#intake.counters);
@@ -127,6 +141,7 @@ export class Broker {
       logger,
       draining: this.#lifecycle.draining,
     });
+    const clusterService = createClusterService(deps.cluster);
     const services = [MonitorService, QueryService, AdminService];
     const health = createHealthService(this.#lifecycle, new Set(services.map(({ typeName }) => typeName)));
 
@@ -149,7 +164,7 @@ export class Broker {
         routes: (router) => {
           monitorRoutes(router);
           router.service(QueryService, query);
-          router.service(AdminService, { ...admin, ...backup }, uncompressed);
+          router.service(AdminService, { ...admin, ...backup, ...clusterService }, uncompressed);
           router.service(Health, health);
           router.service(ServerReflection, createReflectionService([...services, Health, ServerReflection]));
         },
@@ -165,6 +180,15 @@ export class Broker {
       limits,
       tls,
     );
+    const metrics = createMetrics({
+      intake: this.#intake,
+      budget,
+      store,
+      watchHub,
+      telemetry: this.#telemetry,
+      now: () => clock.now(),
+    });
+    if (deps.cluster !== undefined && router !== undefined) addClusterMetrics(metrics, deps.cluster, router);
     this.#httpDoor = new HttpDoor(
       {
         rpc: new RpcHandler({
@@ -173,7 +197,7 @@ export class Broker {
           routes: (router) => {
             monitorRoutes(router);
             router.service(QueryService, query, smallMessages);
-            router.service(AdminService, admin, smallMessages);
+            router.service(AdminService, { ...admin, ...clusterService }, smallMessages);
           },
           twinRoutes: (router) => {
             router.rpc(twinOfPush, (batch, context) => monitor.pushBatch(batch, context));
@@ -184,14 +208,7 @@ export class Broker {
           lifecycle: this.#lifecycle,
           store,
           liveness,
-          metrics: createMetrics({
-            intake: this.#intake,
-            budget,
-            store,
-            watchHub,
-            telemetry: this.#telemetry,
-            now: () => clock.now(),
-          }),
+          metrics,
         }),
         hostNames,
         logger,
@@ -201,25 +218,39 @@ export class Broker {
     );
   }
 
-  /** Opens the store, then the doors. @throws what either of them throws, with nothing left open */
+  /** Opens the store, then the doors, then joins its cluster if it has one. @throws what either of them throws, with nothing left open */
   async start(): Promise<Addresses> {
-    const { config, store } = this.#deps;
+    const { config, store, cluster } = this.#deps;
     const { address, grpcPort, httpPort } = config.listen;
     await store.open();
     try {
-      const addresses = {
+      const doors = {
         grpcPort: await this.#grpcDoor.listen(address, grpcPort),
         httpPort: await this.#httpDoor.listen(address, httpPort),
       };
+      const addresses =
+        cluster === undefined ? doors : { ...doors, peerPort: await this.#join(cluster, doors.grpcPort) };
       this.#telemetry.start();
       this.#upkeep.start();
       this.#lifecycle.serve();
       return addresses;
     } catch (error) {
-      await Promise.all([this.#grpcDoor.close(), this.#httpDoor.close()]);
+      await Promise.all([this.#grpcDoor.close(), this.#httpDoor.close(), cluster?.stop()]);
       await store.close();
       throw error;
     }
+  }
+
+  #join(cluster: ClusterNode, agentPort: number): Promise<number> {
+    const budget = this.#peerBudget;
+    const take = (
+      fragments: readonly Fragment[],
+      bytes: number,
+    ): Promise<readonly WriteFate[]> | undefined => {
+      if (!budget.tryAcquire(bytes)) return undefined;
+      return this.#intake.take(fragments).finally(() => budget.release(bytes));
+    };
+    return cluster.start({ agentPort, take });
   }
 
   /**
@@ -227,7 +258,7 @@ export class Broker {
    * left after `shutdown.drainTimeoutMs` are cut off.
    */
   async stop(): Promise<void> {
-    const { config, store, logger } = this.#deps;
+    const { config, store, cluster, logger } = this.#deps;
     this.#lifecycle.drain();
     const cutOff = setTimeout(() => {
       logger.warn("cutting off calls that did not end in time");
@@ -244,10 +275,14 @@ export class Broker {
     this.#closed.abort();
     this.#telemetry.stop();
     this.#upkeep.stop();
+    await cluster?.stop();
     await store.close();
     await this.#upkeep.idle();
   }
 }
+
+/** Bytes of other brokers' reports that there is always room for: one message. */
+const peerBytesMin = 16_777_216;
 
 const reportPath = `/${MonitorService.typeName}/${MonitorService.method.report.name}`;
 

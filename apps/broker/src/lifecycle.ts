@@ -13,16 +13,19 @@ export interface Health {
 }
 
 /**
- * Where a broker is in its life: starting → serving → draining. While serving it is degraded when its store is; a store
- * that cannot take reports makes it not ready.
+ * Where a broker is in its life: starting → serving → draining. While serving it is degraded when its store is, or its
+ * part in the cluster; a store that cannot take reports makes it not ready.
  */
 export class Lifecycle {
   readonly #store: Pick<MetricStore, "stats">;
+  readonly #otherProblems: () => readonly string[];
   readonly #draining = new AbortController();
   #phase: "starting" | "serving" | "draining" = "starting";
 
-  constructor(store: Pick<MetricStore, "stats">) {
+  /** @param otherProblems - what is not well besides the store, and keeps nobody from reporting */
+  constructor(store: Pick<MetricStore, "stats">, otherProblems: () => readonly string[] = () => []) {
     this.#store = store;
+    this.#otherProblems = otherProblems;
   }
 
   /** Aborted when the broker begins to stop. */
@@ -41,10 +44,14 @@ export class Lifecycle {
 
   async health(): Promise<Health> {
     if (this.#phase === "starting")
-      return { state: "starting", problems: ["opening the store"], isReady: false };
+      return { state: "starting", problems: ["opening the store, or joining the cluster"], isReady: false };
     if (this.#phase === "draining") return { state: "draining", problems: ["stopping"], isReady: false };
     const { damage, unavailable } = await this.#store.stats();
-    const problems = [...(unavailable === undefined ? [] : [unavailable]), ...damage];
+    const problems = [
+      ...(unavailable === undefined ? [] : [unavailable]),
+      ...damage,
+      ...this.#otherProblems(),
+    ];
     return {
       state: problems.length === 0 ? "serving" : "degraded",
       problems,

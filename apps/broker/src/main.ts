@@ -1,20 +1,29 @@
 #!/usr/bin/env node
-import { existsSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { type BrokerConfig, ConfigError, printConfig } from "@mon/config";
 import { LevelStore, type LevelStoreLogger } from "@mon/level-store";
+import { RaftError } from "@mon/raft";
 import { MemoryStore, type MetricStore, StoreError } from "@mon/store";
 import { Broker } from "./broker.ts";
+import { ClusterNode } from "./cluster/cluster-node.ts";
+import { ClusterStartError } from "./cluster/cluster-start-error.ts";
+import { IdentityFile } from "./cluster/identity-file.ts";
+import { readPeerTls } from "./cluster/peer-tls.ts";
 import { readCommandLine } from "./command-line.ts";
 import { Page } from "./doors/page.ts";
 import { ExitCode } from "./exit-code.ts";
 import { createLogger, type Logger } from "./logger.ts";
+import { makeDirectory } from "./make-directory.ts";
 import { systemClock } from "./system-clock.ts";
 import { readTlsFiles } from "./tls-files.ts";
+import { version } from "./version.ts";
 
 /** What `listen` fails with when the port or the address is not to be had. */
 const listenErrors = new Set<unknown>(["EADDRINUSE", "EADDRNOTAVAIL", "EACCES", "ENOTFOUND", "EAI_AGAIN"]);
+/** Codes of a log of the cluster that is locked, damaged, or cannot be written. */
+const unusableLog = /^RAFT_(STORAGE|LOG|SNAPSHOT|WRONG)_/;
 /** The web page, beside this app in a checkout. */
 const pageDirectory = resolve(import.meta.dirname, "../../dashboard/dist");
 
@@ -44,6 +53,7 @@ async function main(): Promise<void> {
     storeId,
     page: await Page.load(pageDirectory),
     tls: readTlsFiles(config),
+    cluster: createCluster(config, store.kind, logger),
     hostNames: [hostname(), config.nodeId, config.listen.address],
     clock: systemClock,
     logger,
@@ -87,13 +97,26 @@ function stopOnSignal(broker: Broker, drainTimeoutMs: number, logger: Logger): v
   }
 }
 
+/** @returns undefined for a broker that is alone */
+function createCluster(config: BrokerConfig, storeKind: string, logger: Logger): ClusterNode | undefined {
+  const tls = readPeerTls(config);
+  const identity = IdentityFile.open(config);
+  if (identity === undefined) return undefined;
+  const scope = storeKind === "redis" ? "shared" : "local";
+  return new ClusterNode({ config, identity, scope, version, tls, logger, fatal: fail });
+}
+
 function createStore(
   config: BrokerConfig,
   logger: LevelStoreLogger,
 ): { store: MetricStore; location: string; storeId: () => string } {
   const maxSeriesPerHost = config.limits.seriesPerHostMax;
   if (config.store.kind === "memory")
-    return { store: new MemoryStore({ maxSeriesPerHost }), location: "memory", storeId: () => "" };
+    return {
+      store: new MemoryStore({ maxSeriesPerHost, breathe: setImmediate }),
+      location: "memory",
+      storeId: () => "",
+    };
   const directory = join(config.dataDir, "store");
   try {
     makeDirectory(resolve(config.dataDir));
@@ -108,13 +131,6 @@ function createStore(
   const options = { ...config.store.level, maxSeriesPerHost };
   const store = new LevelStore({ directory, now: systemClock.now, logger, options });
   return { store, location: directory, storeId: () => store.storeId };
-}
-
-/** Makes a directory and those above it, one by one: Node's own way of doing so never ends below `/proc`. */
-function makeDirectory(path: string): void {
-  if (existsSync(path)) return;
-  makeDirectory(dirname(path));
-  mkdirSync(path);
 }
 
 /** Says in one line what went wrong, and ends the process with the code for it. */
@@ -133,6 +149,8 @@ function fail(error: unknown): never {
 function exitCode(error: unknown): ExitCode {
   if (error instanceof ConfigError) return ExitCode.configInvalid;
   if (error instanceof StoreError) return ExitCode.dataUnusable;
+  if (error instanceof ClusterStartError) return error.exitCode;
+  if (error instanceof RaftError && unusableLog.test(error.code)) return ExitCode.dataUnusable;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   return listenErrors.has(code) ? ExitCode.portUnavailable : ExitCode.broken;
 }

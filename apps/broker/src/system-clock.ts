@@ -1,4 +1,5 @@
 import type { Clock } from "@mon/intake";
+import type { Clock as RaftClock } from "@mon/raft";
 
 /** The machine's clock. */
 export const systemClock: Clock = {
@@ -6,5 +7,14 @@ export const systemClock: Clock = {
   setTimeout(callback, delayMs) {
     const timer = setTimeout(callback, delayMs);
     return { cancel: () => clearTimeout(timer) };
+  },
+};
+
+/** The same, as Raft wants it. */
+export const raftClock: RaftClock = {
+  ...systemClock,
+  setImmediate(callback) {
+    const immediate = setImmediate(callback);
+    return { cancel: () => clearImmediate(immediate) };
   },
 };

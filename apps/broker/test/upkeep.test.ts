@@ -16,7 +16,7 @@ afterEach(() => {
 
 function watched(pack: () => Promise<void> = async () => {}) {
   const calls: string[] = [];
-  const store: KeptStore = {
+  const store: { -readonly [Method in keyof KeptStore]: KeptStore[Method] } = {
     async trim(beforeMs) {
       calls.push(`trim ${beforeMs - startMs}`);
       return { beforeMs, hostsRemoved: 0, seriesRemoved: 0 };
@@ -28,7 +28,7 @@ function watched(pack: () => Promise<void> = async () => {}) {
     },
   };
   const logger = pino({ level: "silent" });
-  return { calls, upkeep: new Upkeep({ store, retentionMs, now: Date.now, logger }) };
+  return { calls, store, upkeep: new Upkeep({ store, retentionMs, now: Date.now, logger }) };
 }
 
 test("a store is trimmed at once and every five minutes, and packed every minute, ten minutes behind", async () => {
@@ -57,5 +57,30 @@ test("packings do not pile up behind a slow one, and a failed one is followed by
   await vi.advanceTimersByTimeAsync(60_000);
   expect(calls.filter((call) => call.startsWith("pack"))).toHaveLength(2);
   upkeep.stop();
+  await upkeep.idle();
+});
+
+test("a store is verified a minute after the start and then once a day, beside the rest, until it is stopped", async () => {
+  const dayMs = 86_400_000;
+  const { calls, store, upkeep } = watched();
+  const signals: AbortSignal[] = [];
+  const gate = Promise.withResolvers<void>();
+  store.verify = async ({ signal } = {}) => {
+    signals.push(signal!);
+    if (signals.length === 1) await gate.promise;
+    throw new Error("the disk is slow");
+  };
+  upkeep.start();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(signals).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(300_000);
+  expect(calls).toContain(`trim ${300_000 - retentionMs}`);
+  gate.resolve();
+  await vi.advanceTimersByTimeAsync(dayMs);
+  expect(signals).toHaveLength(2);
+  upkeep.stop();
+  expect(signals.every(({ aborted }) => aborted)).toBe(true);
+  await vi.advanceTimersByTimeAsync(2 * dayMs);
+  expect(signals).toHaveLength(2);
   await upkeep.idle();
 });

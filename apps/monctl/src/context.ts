@@ -20,6 +20,8 @@ export interface Context {
   readonly stdin: AsyncIterable<Uint8Array>;
   /** The connection, opened at the first call and closed by the program. */
   broker(): Promise<Broker>;
+  /** A connection to another broker of the cluster, by `host:port` of its agent door. Close it after use. */
+  brokerAt(address: string): Promise<Broker>;
 }
 
 /** A command's own work, after options are resolved. Resolves with the exit code. */

@@ -1,10 +1,13 @@
 import { Command, CommanderError } from "commander";
 import { addBackup } from "./commands/backup.ts";
+import { addCluster } from "./commands/cluster.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addHosts } from "./commands/hosts.ts";
 import { addMetrics } from "./commands/metrics.ts";
 import { addPush } from "./commands/push.ts";
 import { addQuery } from "./commands/query.ts";
+import { addRaft } from "./commands/raft.ts";
+import { addRing } from "./commands/ring.ts";
 import { addStatus } from "./commands/status.ts";
 import { addWatch } from "./commands/watch.ts";
 import type { Choose } from "./context.ts";
@@ -51,8 +54,11 @@ export function createProgram(version: string, choose: Choose, write: (text: str
       "monctl query system_cpu_utilization_ratio --start -6h",
     ) + exitCodesHelp,
   );
-  for (const add of [addStatus, addHosts, addMetrics, addQuery, addPush, addWatch, addBackup, addCompletion])
-    add(program, choose);
+  const adders = [
+    ...[addStatus, addHosts, addMetrics, addQuery, addPush, addWatch],
+    ...[addCluster, addRing, addRaft, addBackup, addCompletion],
+  ];
+  for (const add of adders) add(program, choose);
   return program;
 }
 

@@ -66,6 +66,7 @@ async function runCommand(deps: RunDeps, output: Output): Promise<number> {
     const formats = chosen.formats.join(", ");
     throw new MonctlError("MONCTL_USAGE", `expected --output ${formats}, got "${settings.format}"`);
   }
+  const brokerDeps = { stop: deps.stop, now: deps.now, trace: (line: string) => output.trace(line) };
   let broker: Promise<Broker> | undefined;
   const context: Context = {
     settings,
@@ -74,12 +75,11 @@ async function runCommand(deps: RunDeps, output: Output): Promise<number> {
     stdin: deps.stdin,
     stop: deps.stop,
     now: deps.now,
-    broker: () =>
-      (broker ??= openBroker(settings, {
-        stop: deps.stop,
-        now: deps.now,
-        trace: (line) => output.trace(line),
-      })),
+    broker: () => (broker ??= openBroker(settings, brokerDeps)),
+    brokerAt: (address) => {
+      const { protocol } = new URL(settings.brokerUrl);
+      return openBroker({ ...settings, brokerUrl: `${protocol}//${address}` }, brokerDeps);
+    },
   };
   try {
     return await chosen.action(context);

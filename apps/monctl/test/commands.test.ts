@@ -26,16 +26,27 @@ const lines = (...all: string[]): string => all.map((line) => `${line}\n`).join(
 
 describe("every --help", () => {
   const backups = ["backup", "backup create", "backup verify", "backup restore"];
-  it.each(["", "status", "hosts", "metrics", "query", "push", "watch", "completion", ...backups])(
-    "has examples: %s",
-    async (command) => {
-      const { code, stdout, stderr } = await runToEnd([...command.split(" "), "--help"].filter(Boolean));
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout).toMatch(new RegExp(`Examples:\\n  \\$ .*monctl ${command}`));
-      expect(stdout).toContain("--json");
-      expect(stdout).not.toContain("\u001b");
-    },
-  );
+  const members = ["cluster", "cluster members", "cluster leave", "cluster remove"];
+  const agreement = ["ring", "ring show", "ring plan", "raft", "raft status", "raft transfer", "raft verify"];
+  it.each([
+    "",
+    "status",
+    "hosts",
+    "metrics",
+    "query",
+    "push",
+    "watch",
+    "completion",
+    ...backups,
+    ...members,
+    ...agreement,
+  ])("has examples: %s", async (command) => {
+    const { code, stdout, stderr } = await runToEnd([...command.split(" "), "--help"].filter(Boolean));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(new RegExp(`Examples:\\n  \\$ .*monctl ${command}`));
+    expect(stdout).toContain("--json");
+    expect(stdout).not.toContain("\u001b");
+  });
 });
 
 describe("status", () => {

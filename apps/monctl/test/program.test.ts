@@ -21,6 +21,9 @@ const commands: Record<string, string[]> = {
   query: ["system_cpu_utilization_ratio", ...range],
   push: ["up=1", "--host", "web-1"],
   watch: ["--count", "4"],
+  cluster: ["members"],
+  ring: ["plan", "--add", "b3"],
+  raft: ["verify"],
   backup: ["verify", backupFile],
   completion: ["bash"],
 };

@@ -44,6 +44,24 @@ export interface BrokerConfig {
     readonly certFile: string | undefined;
     readonly keyFile: string | undefined;
   };
+  /** A broker without `bootstrap` and `join`, and with a `dataDir` that was never in a cluster, is alone. */
+  readonly cluster: {
+    readonly bootstrap: boolean;
+    /** Peer doors, `host:port`, separated by commas. */
+    readonly join: string | undefined;
+    readonly listenAddress: string;
+    /** 0: any free port. */
+    readonly listenPort: number;
+    readonly advertisedHost: string | undefined;
+    readonly zone: string | undefined;
+    readonly weightPercent: number;
+    /** All or none. */
+    readonly tls: {
+      readonly certFile: string | undefined;
+      readonly keyFile: string | undefined;
+      readonly caFile: string | undefined;
+    };
+  };
   readonly store: {
     readonly kind: "level" | "memory";
     readonly retentionMs: number;
@@ -52,6 +70,7 @@ export interface BrokerConfig {
       readonly generationAgeMs: number;
       readonly writeBufferBytes: number;
       readonly cacheBytes: number;
+      readonly openCheckBytes: number;
       readonly compression: boolean;
     };
   };
@@ -103,6 +122,9 @@ const path = text({ what: "a path", lengthMax: 4_096 });
 const port = integer({ min: 0, max: 65_535 });
 const policy = oneOf("reject", "keep");
 
+/** One peer door, as `cluster.join` has them. */
+const peerAddress = /^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/;
+
 const metricPattern = "a metric name of at most 1024 characters, with * and ? as wildcards";
 const bound = { error: "a finite number" };
 const rangeRule: z.ZodType<RangeRule> = z
@@ -144,6 +166,28 @@ const rules: readonly Rule<BrokerConfig>[] = [
     check({ listen }) {
       if (listen.grpcPort !== listen.httpPort || listen.grpcPort === 0) return undefined;
       return "listen.grpcPort and listen.httpPort to differ";
+    },
+  },
+  {
+    paths: ["cluster.join", "cluster.bootstrap"],
+    check({ cluster }) {
+      if (!cluster.bootstrap || cluster.join === undefined) return undefined;
+      return "cluster.bootstrap for the first broker of a cluster or cluster.join for the others, not both";
+    },
+  },
+  {
+    paths: ["cluster.tls.certFile", "cluster.tls.keyFile", "cluster.tls.caFile"],
+    check({ cluster: { tls } }) {
+      const given = [tls.certFile, tls.keyFile, tls.caFile].filter((file) => file !== undefined).length;
+      if (given === 0 || given === 3) return undefined;
+      return "cluster.tls.certFile, cluster.tls.keyFile and cluster.tls.caFile together";
+    },
+  },
+  {
+    paths: ["cluster.listenAddress", "cluster.tls.certFile"],
+    check({ cluster: { listenAddress, tls } }) {
+      if (isLoopback(listenAddress) || tls.certFile !== undefined) return undefined;
+      return "a loopback address, or cluster.tls: brokers show each other certificates beyond this machine";
     },
   },
   {
@@ -239,6 +283,84 @@ export const brokerSchema: Schema<BrokerConfig> = defineSchema<BrokerConfig>({
         description: "PEM file with the private key of `tls.certFile`.",
       }),
     },
+    cluster: {
+      bootstrap: key(boolean(), {
+        default: false,
+        flag: "--bootstrap",
+        restart: true,
+        description:
+          "Forms a new cluster of this one broker. Once: a `dataDir` that is in a cluster refuses it, so take it away afterwards.",
+      }),
+      join: key(
+        text({
+          what: "peer doors as host:port, separated by commas,",
+          lengthMax: 4_096,
+          accepts: (peers) => peers.split(",").every((peer) => peerAddress.test(peer.trim())),
+        }),
+        {
+          optional: "no cluster is joined",
+          flag: "--join <peers>",
+          restart: true,
+          description:
+            "Peer doors of brokers of the cluster to join, asked in turn. A broker that is a member already may keep it.",
+        },
+      ),
+      listenAddress: key(
+        text({ what: "an IP address or host name", lengthMax: 253, accepts: isListenable }),
+        {
+          default: "127.0.0.1",
+          flag: "--peer-listen <address>",
+          restart: true,
+          description:
+            "Address the door to other brokers listens on. Beyond loopback it needs `cluster.tls`.",
+        },
+      ),
+      listenPort: key(port, {
+        default: 7_401,
+        flag: "--peer-port <port>",
+        restart: true,
+        description: "Port of the door to other brokers, opened only in a cluster; 0 takes any free port.",
+      }),
+      advertisedHost: key(
+        text({ what: "an IP address or host name", lengthMax: 253, accepts: isListenable }),
+        {
+          optional:
+            "the address that each door listens on, or the machine's host name where that is all addresses",
+          restart: true,
+          description: "Where other brokers and clients reach this one.",
+        },
+      ),
+      zone: key(text({ what: "a zone", lengthMax: 128 }), {
+        optional: "a zone of its own",
+        flag: "--zone <name>",
+        restart: true,
+        description: "What this broker would fail together with; copies and votes are spread over zones.",
+      }),
+      weightPercent: key(integer({ min: 1, max: 10_000 }), {
+        default: 100,
+        restart: true,
+        description: "This broker's share of the ring, against brokers of 100.",
+      }),
+      tls: {
+        certFile: key(path, {
+          optional: "no TLS between brokers",
+          restart: true,
+          description:
+            "PEM file with this broker's certificate for other brokers. It names `URI:spiffe://mon/broker/<nodeId>`, and the host that others connect to.",
+        }),
+        keyFile: key(path, {
+          optional: "no TLS between brokers",
+          restart: true,
+          description: "PEM file with the private key of `cluster.tls.certFile`.",
+        }),
+        caFile: key(path, {
+          optional: "no TLS between brokers",
+          restart: true,
+          description:
+            "PEM file with the authorities that sign the certificates of brokers, and of nobody else.",
+        }),
+      },
+    },
     store: {
       kind: key(oneOf("level", "memory"), {
         default: "level",
@@ -272,6 +394,12 @@ export const brokerSchema: Schema<BrokerConfig> = defineSchema<BrokerConfig>({
           default: 64 * MiB,
           restart: true,
           description: "Bytes of blocks kept in memory for reads, outside of the JavaScript heap.",
+        }),
+        openCheckBytes: key(bytes({ min: 0, max: 1_024 * GiB }), {
+          default: 64 * MiB,
+          restart: true,
+          description:
+            "Bytes of packed samples whose checksums a start verifies; the rest is verified in the background, a minute later.",
         }),
         compression: key(boolean(), {
           default: true,
@@ -359,7 +487,7 @@ export const brokerSchema: Schema<BrokerConfig> = defineSchema<BrokerConfig>({
       }),
       seriesPerHostMax: key(integer({ min: 1, max: 10_000_000 }), {
         default: 50_000,
-        restart: true,
+        restart: false,
         description: "Most series of a host; samples of further ones are rejected, those it has go on.",
       }),
       labelsMax: key(integer({ min: 1, max: 256 }), {

@@ -10,6 +10,16 @@ describe("the broker's configuration", () => {
       listen: { address: "127.0.0.1", grpcPort: 7400, httpPort: 7480 },
       insecure: false,
       tls: { certFile: undefined, keyFile: undefined },
+      cluster: {
+        bootstrap: false,
+        join: undefined,
+        listenAddress: "127.0.0.1",
+        listenPort: 7401,
+        advertisedHost: undefined,
+        zone: undefined,
+        weightPercent: 100,
+        tls: { certFile: undefined, keyFile: undefined, caFile: undefined },
+      },
       store: {
         kind: "level",
         retentionMs: 7 * 86_400_000,
@@ -18,6 +28,7 @@ describe("the broker's configuration", () => {
           generationAgeMs: 1_800_000,
           writeBufferBytes: 16 * 2 ** 20,
           cacheBytes: 64 * 2 ** 20,
+          openCheckBytes: 64 * 2 ** 20,
           compression: true,
         },
       },
@@ -65,7 +76,7 @@ describe("the broker's configuration", () => {
   test("can be changed live exactly where that is promised", () => {
     const live = describeSchema(brokerSchema).filter(({ restart }) => !restart);
     const expected =
-      /^(limits(?!\.seriesPerHostMax)|query|log)\.|^store\.retentionMs$|^intake\.(aheadMs|names|nan|infinite|ranges)$/;
+      /^(limits|query|log)\.|^store\.retentionMs$|^intake\.(aheadMs|names|nan|infinite|ranges)$/;
     const paths = describeSchema(brokerSchema).map(({ path }) => path);
     expect(live.map(({ path }) => path)).toEqual(paths.filter((path) => expected.test(path)));
   });
@@ -123,6 +134,31 @@ describe("the broker's configuration", () => {
     );
     expect(configErrorOf(() => load({ env: { MON_TLS_KEY_FILE: "k.pem" } })).message).toBe(
       'tls.keyFile: expected tls.certFile beside it (TLS needs both), got "k.pem" (MON_TLS_KEY_FILE)',
+    );
+  });
+
+  test("forms a cluster or joins one, not both", () => {
+    const flags = { bootstrap: true, join: "10.0.0.1:7401" };
+    expect(configErrorOf(() => load({ flags })).message).toContain(
+      "cluster.join: expected cluster.bootstrap for the first broker of a cluster or cluster.join for the others",
+    );
+    for (const join of ["mon-1:7401, mon-2:7401", "[::1]:7401"]) {
+      expect(load({ flags: { join } }).config.cluster.join).toBe(join);
+    }
+    for (const join of ["mon-1", "mon-1:7401,", "http://mon-1:7401", ":7401", "a b:1"]) {
+      expect(configErrorOf(() => load({ flags: { join } })).message).toContain("cluster.join: expected");
+    }
+  });
+
+  test("speaks to other brokers in plain text on loopback only, whatever insecure says", () => {
+    const files = ["certFile", "keyFile", "caFile"].map((name) => `cluster.tls.${name}=x.pem`);
+    const flags = { insecure: true, peerListen: "0.0.0.0" };
+    expect(configErrorOf(() => load({ flags })).message).toContain(
+      "cluster.listenAddress: expected a loopback address, or cluster.tls",
+    );
+    expect(load({ flags, set: files }).config.cluster.listenAddress).toBe("0.0.0.0");
+    expect(configErrorOf(() => load({ set: files.slice(1) })).message).toContain(
+      "expected cluster.tls.certFile, cluster.tls.keyFile and cluster.tls.caFile together",
     );
   });
 

@@ -170,7 +170,8 @@ const unknown: Case[] = [...groups].flatMap((group) =>
 function validYaml(path: string): string {
   const { type, default: byDefault, range } = keys.find((key) => key.path === path)!;
   if (byDefault.startsWith("`")) return byDefault.slice(1, -1);
-  return type === "text" ? "name" : range;
+  if (type !== "text") return range;
+  return range.includes("host:port") ? "name:1" : "name";
 }
 
 describe("bad input", () => {

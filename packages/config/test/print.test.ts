@@ -126,6 +126,11 @@ describe("describing", () => {
       ["--grpc-port <port>", "grpcPort", "listen.grpcPort"],
       ["--http-port <port>", "httpPort", "listen.httpPort"],
       ["--insecure", "insecure", "insecure"],
+      ["--bootstrap", "bootstrap", "cluster.bootstrap"],
+      ["--join <peers>", "join", "cluster.join"],
+      ["--peer-listen <address>", "peerListen", "cluster.listenAddress"],
+      ["--peer-port <port>", "peerPort", "cluster.listenPort"],
+      ["--zone <name>", "zone", "cluster.zone"],
       ["--log-level <level>", "logLevel", "log.level"],
     ]);
   });

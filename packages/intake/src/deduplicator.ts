@@ -1,9 +1,9 @@
 import type { Fragment, WriteFate } from "@mon/store";
-import type { Ticket } from "./ticket.ts";
+import type { Settler } from "./ticket.ts";
 
 /** A repeat that waits for the fate of the fragment that it repeats. */
 interface Waiting {
-  readonly ticket: Ticket;
+  readonly ticket: Settler;
   readonly index: number;
 }
 
@@ -57,7 +57,7 @@ export class Deduplicator {
   }
 
   /** Lets a repeat share the fate of a fragment that is on its way. */
-  wait(handle: number, ticket: Ticket, index: number): void {
+  wait(handle: number, ticket: Settler, index: number): void {
     const waiting = this.#waiting.get(handle);
     if (waiting === undefined) this.#waiting.set(handle, [{ ticket, index }]);
     else waiting.push({ ticket, index });

@@ -15,7 +15,7 @@ export {
 export { ByteBudget } from "./byte-budget.ts";
 export type { Clock, Timer } from "./clock.ts";
 export type { IntakeCounters } from "./counters.ts";
-export { Intake, type IntakeDeps, type IntakeOptions } from "./intake.ts";
+export { Intake, type IntakeDeps, type IntakeOptions, type IntakeRoutes } from "./intake.ts";
 export type { Outcome, Refusal } from "./outcome.ts";
 export { type OpenTelemetryMetric, prometheusLabel, prometheusName } from "./prometheus-name.ts";
 export type { Reason, Rejection } from "./reason.ts";

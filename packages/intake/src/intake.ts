@@ -13,7 +13,7 @@ import { Deduplicator, hashOf } from "./deduplicator.ts";
 import { assertIntegers } from "./integer-bounds.ts";
 import type { Outcome } from "./outcome.ts";
 import { type IntakeRules, resolveRules } from "./rules.ts";
-import { Ticket } from "./ticket.ts";
+import { type Settler, Ticket } from "./ticket.ts";
 
 /** How an intake is set up. */
 export interface IntakeOptions extends Partial<BatcherOptions> {
@@ -25,12 +25,25 @@ export interface IntakeOptions extends Partial<BatcherOptions> {
   readonly layoutBytesMax?: number;
 }
 
+/**
+ * Where fragments go that are others' to store. Each lane gathers flushes of its own, so that one that is slow does not hold
+ * up the rest; there are as many as names were given, and none is forgotten.
+ */
+export interface IntakeRoutes {
+  /** The lane that a fragment takes; empty for the store. Must not throw. */
+  laneOf(fragment: Fragment): string;
+  /** Takes a flush of a lane that is not the store's. */
+  write(lane: string, fragments: readonly Fragment[]): Promise<readonly WriteFate[]>;
+}
+
 /** What an intake works with. */
 export interface IntakeDeps {
   readonly store: Pick<MetricStore, "write">;
   readonly clock: Clock;
   /** Called with fragments that the store has just taken; must not throw, and must not keep their bytes. */
   readonly stored?: (fragments: readonly Fragment[]) => void;
+  /** Absent when all fragments go to the store. */
+  readonly routes?: IntakeRoutes | undefined;
 }
 
 /**
@@ -41,12 +54,15 @@ export class Intake {
   readonly counters: IntakeCounters = createCounters();
   readonly #clock: Clock;
   readonly #batcher: Batcher;
+  readonly #batcherOptions: BatcherOptions;
+  readonly #routes: IntakeRoutes | undefined;
+  readonly #lanes = new Map<string, Batcher>();
   readonly #deduplicator: Deduplicator;
   readonly #layoutBytesMax: number;
   #reader: BatchReader;
 
   /** @throws {RangeError} that names the option and the value it got */
-  constructor({ store, clock, stored }: IntakeDeps, options: IntakeOptions = {}) {
+  constructor({ store, clock, stored, routes }: IntakeDeps, options: IntakeOptions = {}) {
     const {
       rules = {},
       dedupBytesMax = 33_554_432,
@@ -56,6 +72,8 @@ export class Intake {
     const bounds = [0, Number.MAX_SAFE_INTEGER] as const;
     assertIntegers({ dedupBytesMax, layoutBytesMax }, { dedupBytesMax: bounds, layoutBytesMax: bounds });
     this.#clock = clock;
+    this.#routes = routes;
+    this.#batcherOptions = { ...defaultBatcherOptions, ...batcherOptions };
     this.#layoutBytesMax = layoutBytesMax;
     this.#reader = new BatchReader(resolveRules(rules), layoutBytesMax);
     this.#deduplicator = new Deduplicator(dedupBytesMax);
@@ -65,12 +83,14 @@ export class Intake {
       if (stored !== undefined && fates.length === fragments.length) stored(storedOf(fragments, fates));
       return fates;
     };
-    this.#batcher = new Batcher(write, clock, { ...defaultBatcherOptions, ...batcherOptions });
+    this.#batcher = new Batcher(write, clock, this.#batcherOptions);
   }
 
   /** Fragments that wait for a flush. */
   get queued(): number {
-    return this.#batcher.queued;
+    let queued = this.#batcher.queued;
+    for (const lane of this.#lanes.values()) queued += lane.queued;
+    return queued;
   }
 
   /**
@@ -98,17 +118,68 @@ export class Intake {
     });
   }
 
+  /**
+   * Takes fragments that another intake has read, and sends none of them on: they go to the store. Never rejects.
+   *
+   * @returns their fates, in their order
+   */
+  take(fragments: readonly Fragment[]): Promise<readonly WriteFate[]> {
+    return new Promise((resolve) => {
+      if (fragments.length === 0) resolve([]);
+      const fates: WriteFate[] = [];
+      let open = fragments.length;
+      const settler: Settler = {
+        settle(index, fate) {
+          fates[index] = fate;
+          if (--open === 0) resolve(fates);
+        },
+      };
+      const boarding = this.#board(fragments, settler);
+      if (boarding.length > 0) this.#batcher.add(boarding);
+    });
+  }
+
   /** Forgets which fragments were seen; see {@link Deduplicator.clear}. */
   forgetRepeats(): void {
     this.#deduplicator.clear();
   }
 
   /** Resolves when everything submitted has its outcome. */
-  drain(): Promise<void> {
-    return this.#batcher.drain();
+  async drain(): Promise<void> {
+    await Promise.all([this.#batcher, ...this.#lanes.values()].map((lane) => lane.drain()));
   }
 
   #embark(fragments: readonly Fragment[], ticket: Ticket): void {
+    const boarding = this.#board(fragments, ticket);
+    if (boarding.length === 0) return;
+    const routes = this.#routes;
+    if (routes === undefined) {
+      this.#batcher.add(boarding);
+      return;
+    }
+    const byLane = new Map<string, Boarded[]>();
+    for (const boarded of boarding) {
+      const lane = routes.laneOf(boarded.fragment);
+      const others = byLane.get(lane);
+      if (others === undefined) byLane.set(lane, [boarded]);
+      else others.push(boarded);
+    }
+    for (const [lane, passengers] of byLane) this.#lane(lane, routes).add(passengers);
+  }
+
+  #lane(name: string, routes: IntakeRoutes): Batcher {
+    if (name === "") return this.#batcher;
+    let lane = this.#lanes.get(name);
+    if (lane === undefined) {
+      const write = (fragments: readonly Fragment[]) => routes.write(name, fragments);
+      lane = new Batcher(write, this.#clock, this.#batcherOptions);
+      this.#lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  /** Those that have to be written; the others share the fate of their twins. */
+  #board(fragments: readonly Fragment[], ticket: Settler): Boarded[] {
     const boarding: Boarded[] = [];
     for (let index = 0; index < fragments.length; index++) {
       const fragment = fragments[index]!;
@@ -117,10 +188,10 @@ export class Intake {
       if (known < 0) boarding.push(new Boarded(fragment, hash, ticket, index, this.#deduplicator));
       else this.#repeat(known, ticket, index);
     }
-    if (boarding.length > 0) this.#batcher.add(boarding);
+    return boarding;
   }
 
-  #repeat(known: number, ticket: Ticket, index: number): void {
+  #repeat(known: number, ticket: Settler, index: number): void {
     this.counters.reportsRepeated++;
     const fate = this.#deduplicator.fateOf(known);
     if (fate !== undefined) ticket.settle(index, fate);
@@ -160,12 +231,12 @@ function without({ hostId, timestampMs, bytes }: Fragment, refused: ReadonlySet<
 /** A fragment on its way to the store, and who is to learn its fate: its batch, and the repeats that wait for it. */
 class Boarded implements Passenger {
   readonly fragment: Fragment;
-  readonly #ticket: Ticket;
+  readonly #ticket: Settler;
   readonly #index: number;
   readonly #deduplicator: Deduplicator;
   readonly #handle: number;
 
-  constructor(fragment: Fragment, hash: number, ticket: Ticket, index: number, deduplicator: Deduplicator) {
+  constructor(fragment: Fragment, hash: number, ticket: Settler, index: number, deduplicator: Deduplicator) {
     this.fragment = fragment;
     this.#ticket = ticket;
     this.#index = index;

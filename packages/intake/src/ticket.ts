@@ -3,8 +3,14 @@ import type { ReadBatch } from "./batch.ts";
 import { durabilityOrder, type Outcome, type Refusal } from "./outcome.ts";
 import type { Rejection } from "./reason.ts";
 
+/** Who is told the fates of a list of fragments. */
+export interface Settler {
+  /** Tells the fate of the fragment at `index`; once for each. */
+  settle(index: number, fate: WriteFate): void;
+}
+
 /** A batch on its way: collects the fates of its reports and resolves when the last is known. */
-export class Ticket {
+export class Ticket implements Settler {
   readonly #batch: Omit<ReadBatch, "timestampsConverted">;
   /** Samples beyond a host's limit of series. */
   readonly #beyondLimit: Rejection[] = [];

@@ -437,3 +437,67 @@ describe("a byte budget", () => {
 async function settleMicrotasks(): Promise<void> {
   for (let i = 0; i < 4; i++) await undefined;
 }
+
+describe("an intake with routes", () => {
+  /** Hosts that begin with a dash of somebody go to that one. */
+  function routed() {
+    const store = new GatedStore();
+    const others = new GatedStore();
+    const clock = new VirtualClock();
+    const lanes: string[] = [];
+    const intake = new Intake({
+      store,
+      clock,
+      routes: {
+        laneOf: ({ hostId }) => (hostId.includes("-") ? hostId.split("-")[0]! : ""),
+        write(lane, fragments) {
+          lanes.push(lane);
+          return others.write(fragments);
+        },
+      },
+    });
+    const report = (hostId: string): Uint8Array =>
+      encodeReport(hostId, clock.now(), [{ name: "a", value: 1 }]);
+    return { store, others, intake, report, lanes };
+  }
+
+  it("sends each fragment where it goes, and acknowledges when all have it, at the least that any has", async () => {
+    const { store, others, intake, report, lanes } = routed();
+    const outcome = intake.submit([report("h"), report("b-1"), report("c-1"), report("b-2")]);
+    expect(store.writes[0]!.fragments.map(({ hostId }) => hostId)).toEqual(["h"]);
+    expect(lanes).toEqual(["b", "c"]);
+    expect(others.writes.map(({ fragments }) => fragments.map(({ hostId }) => hostId))).toEqual([
+      ["b-1", "b-2"],
+      ["c-1"],
+    ]);
+    store.writes[0]!.finish();
+    others.writes[0]!.finish([stored, { status: "stored", durability: "process", copies: 1 }]);
+    others.writes[1]!.finish([retry]);
+    expect(await outcome).toMatchObject({
+      reportsStored: 3,
+      durability: "process",
+      refusals: [{ reportIndex: 2, message: "the disk is full" }],
+    });
+  });
+
+  it("does not let a lane that is slow hold up the store, or another lane", async () => {
+    const { store, others, intake, report } = routed();
+    for (let i = 0; i < 10; i++) void intake.submit([report(`b-${i}`)]);
+    expect([others.writes.length, intake.queued]).toEqual([defaultBatcherOptions.flushesInFlightMax, 8]);
+    const mine = intake.submit([report("h"), report("c-1")]);
+    store.writes[0]!.finish();
+    others.writes.at(-1)!.finish();
+    expect(await mine).toMatchObject({ reportsStored: 2 });
+  });
+
+  it("takes what another has read to the store, and never on", async () => {
+    const { store, others, intake } = routed();
+    const fragments = [fragmentFromSamples("b-1", 1, []), fragmentFromSamples("h", 1, [])];
+    const fates = intake.take([...fragments, fragments[0]!]);
+    expect(store.writes[0]!.fragments).toEqual(fragments);
+    store.writes[0]!.finish([stored, retry]);
+    expect(await fates).toEqual([stored, retry, stored]);
+    expect(others.writes).toEqual([]);
+    expect(await intake.take([])).toEqual([]);
+  });
+});

@@ -12,7 +12,7 @@ afterEach(async () => {
 });
 
 /** A directory that goes with the test. */
-export async function temporaryDirectory(): Promise<string> {
+async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "mon-leveldb-check-"));
   made.push(() => rm(directory, { recursive: true, force: true }));
   return directory;
@@ -21,7 +21,7 @@ export async function temporaryDirectory(): Promise<string> {
 /** The files of a directory by name, but for those that hold no data. */
 export type Contents = Map<string, Buffer>;
 
-export async function contentsOf(directory: string): Promise<Contents> {
+async function contentsOf(directory: string): Promise<Contents> {
   const contents: Contents = new Map();
   for (const name of await readdir(directory)) {
     if (/^(LOCK|LOG|LOG\.old)$/.test(name)) continue;

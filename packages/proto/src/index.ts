@@ -6,7 +6,9 @@
  * @packageDocumentation
  */
 export * from "./gen/mon/v1/admin_pb.ts";
+export * from "./gen/mon/v1/cluster_pb.ts";
 export * from "./gen/mon/v1/monitor_pb.ts";
+export * from "./gen/mon/v1/peer_pb.ts";
 export * from "./gen/mon/v1/query_pb.ts";
 export * from "./gen/mon/v1/raft_pb.ts";
 export * from "./gen/mon/v1/report_pb.ts";

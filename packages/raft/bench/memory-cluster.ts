@@ -12,7 +12,7 @@ import {
 } from "@mon/raft";
 
 /** Time as it is. */
-export const systemClock: Clock = {
+const systemClock: Clock = {
   now: () => Date.now(),
   setTimeout: (callback, delayMs) => {
     const timer = setTimeout(callback, delayMs);

@@ -87,6 +87,11 @@ export function createMetrics({ intake, budget, store, watchHub, telemetry, now 
     gauge(registry, name, help, async () => read(await store.stats()));
   stored("mon_store_hosts", "Hosts that the store has data of.", (stats) => stats.hosts);
   stored("mon_store_series", "Series in the store's catalogue.", (stats) => stats.series);
+  stored(
+    "mon_store_series_over_limit",
+    "Series that hosts have beyond their limit.",
+    (stats) => stats.seriesOverLimit,
+  );
   stored("mon_store_bytes", "Bytes that the store takes.", (stats) => stats.bytes);
   stored(
     "mon_store_conflicts",

@@ -79,6 +79,7 @@ async function storeStatus({ store, location, retentionMs }: AdminDeps) {
     durability: durabilityMessage(store.durability),
     hosts: BigInt(stats.hosts),
     series: BigInt(stats.series),
+    seriesOverLimit: BigInt(stats.seriesOverLimit),
     bytes: BigInt(stats.bytes),
     retentionMs: BigInt(retentionMs),
     conflicts: BigInt(stats.conflicts),

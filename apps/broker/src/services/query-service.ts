@@ -39,6 +39,9 @@ export interface QueryDeps {
   readonly draining: AbortSignal;
 }
 
+/** Of what is encoded at once: about 2,000 values, a millisecond, a few for the first. */
+const batchBytesMax = 32 * 1024;
+
 const pageSizeDefault = 1_000;
 const pageSizeMax = 10_000;
 
@@ -164,7 +167,7 @@ async function* answerRange(deps: QueryDeps, request: QueryRangeRequest, context
         stepMs: Number(request.stepMs),
         ...(aggregation !== undefined && { aggregation }),
       },
-      { signal, breathe: nextTurn, samplesMax },
+      { signal, breathe: nextTurn, samplesMax, batchBytesMax },
     );
     while (true) {
       const next = await slices.next();

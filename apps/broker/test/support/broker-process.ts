@@ -35,6 +35,8 @@ export class BrokerProcess implements AsyncDisposable {
   readonly dataDir: string;
   readonly grpcPort: number;
   readonly httpPort: number;
+  /** Of a broker in a cluster. */
+  readonly peerPort: number | undefined;
   readonly transport: Transport;
   readonly monitor: Client<typeof MonitorService>;
   readonly query: Client<typeof QueryService>;
@@ -57,6 +59,7 @@ export class BrokerProcess implements AsyncDisposable {
     this.dataDir = dataDir;
     this.grpcPort = line.grpcPort;
     this.httpPort = line.httpPort;
+    this.peerPort = line.peerPort;
     this.transport = createGrpcTransport({
       baseUrl: this.grpcUrl,
       ...(authority !== undefined && { nodeOptions: { ca: authority.certificate } }),
@@ -168,6 +171,7 @@ export async function runBroker(args: readonly string[]): Promise<Exit & { stdou
 interface ServingLine {
   readonly grpcPort: number;
   readonly httpPort: number;
+  readonly peerPort?: number;
 }
 
 class Child {

@@ -115,6 +115,7 @@ function statusRows(status: StatusResponse): string[][] {
       ["store", "size", bytes(store.bytes)],
       ["store", "kept for", formatDuration(Number(store.retentionMs))],
       ["store", "conflicts", String(store.conflicts)],
+      ["store", "series over limit", String(store.seriesOverLimit)],
     );
   }
   if (process !== undefined) {
@@ -167,6 +168,7 @@ function statusDocument(status: StatusResponse): Record<string, unknown> {
       durability: enumWord(Durability, store.durability),
       hosts: jsonInteger(store.hosts),
       series: jsonInteger(store.series),
+      seriesOverLimit: jsonInteger(store.seriesOverLimit),
       bytes: jsonInteger(store.bytes),
       retentionMs: jsonInteger(store.retentionMs),
       conflicts: jsonInteger(store.conflicts),

@@ -12,7 +12,9 @@ import {
   LabelSchema,
   type Matcher,
   MatchType,
+  MemberState,
   MonitorService,
+  PeerHealth,
   QueryService,
   Reason,
   type Report,
@@ -62,8 +64,9 @@ const hostIds = ["db-1", "web-1", "web-2"];
 /** Starts a broker with the data set on a free port; methods can be replaced. */
 export async function startBroker(replaced: Partial<Services> = {}): Promise<TestBroker> {
   const requests: TestBroker["requests"] = [];
+  let address = "";
   const routes = (router: ConnectRouter): void => {
-    router.service(AdminService, { ...admin, ...replaced.admin });
+    router.service(AdminService, { ...admin, ...clusterOf(() => address), ...replaced.admin });
     router.service(QueryService, { ...query, ...replaced.query });
     router.service(MonitorService, { ...monitor, ...replaced.monitor });
   };
@@ -95,8 +98,9 @@ export async function startBroker(replaced: Partial<Services> = {}): Promise<Tes
   };
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
+  address = `127.0.0.1:${port}`;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${address}`,
     requests,
     disconnect,
     async [Symbol.asyncDispose]() {
@@ -152,6 +156,65 @@ const admin: Partial<ServiceImpl<typeof AdminService>> = {
     },
   }),
 };
+
+/** A cluster of b1, which is the broker, and b2, whose agent door is the same: it must have one that answers. */
+function clusterOf(address: () => string): Partial<ServiceImpl<typeof AdminService>> {
+  const ring = {
+    epoch: 2n,
+    members: [
+      { nodeId: "b1", weight: 1, share: 0.53 },
+      { nodeId: "b2", weight: 1, zone: "east", share: 0.47 },
+    ],
+    parameters: {
+      vnodes: 150,
+      hash: "crc32-fmix32",
+      shardBucketMs: 3_600_000n,
+      replicationFactor: 2,
+    },
+  };
+  return {
+    listMembers: () => ({
+      clusterId: "c1",
+      leaderId: "b1",
+      isStoreShared: true,
+      members: ["b1", "b2"].map((nodeId, index) => ({
+        facts: {
+          nodeId,
+          agentAddress: address(),
+          peerAddress: `${nodeId}.example:7401`,
+          zone: index === 0 ? "" : "east",
+          weight: 1,
+          version: "0.1.0",
+          incarnation: `${nodeId}1`,
+        },
+        state: MemberState.ACTIVE,
+        sinceMs: BigInt(dataStartMs),
+        health: index === 0 ? PeerHealth.UNSPECIFIED : PeerHealth.ALIVE,
+      })),
+    }),
+    getRing: () => ({ ring }),
+    getRaftStatus: () => ({
+      nodeId: "b1",
+      role: "leader",
+      term: 3n,
+      leaderId: "b1",
+      lastIndex: 9n,
+      committed: 9n,
+      applied: 9n,
+      stateHash: "0011223344556677",
+      voters: ["b1"],
+      learners: ["b2"],
+    }),
+    leave: ({ nodeId }) => {
+      if (nodeId === "b9") throw new ConnectError("expected a member, got b9", Code.NotFound);
+      return { state: MemberState.LEFT };
+    },
+    remove: () => {
+      throw new ConnectError("expected b2 to be left or joining or down, got active", Code.Aborted);
+    },
+    transferLeadership: () => ({}),
+  };
+}
 
 const hostsPageMax = 2;
 

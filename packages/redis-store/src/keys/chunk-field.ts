@@ -8,7 +8,7 @@ export interface ChunkName {
 }
 
 /** Bytes of the field of a chunk's header; a column's has its number behind it, in four bytes. */
-export const chunkFieldBytes = 16;
+const chunkFieldBytes = 16;
 
 export function chunkField({ blockStartMs, idHigh, idLow }: ChunkName): Buffer {
   const field = Buffer.allocUnsafe(chunkFieldBytes);

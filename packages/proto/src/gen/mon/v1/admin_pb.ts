@@ -4,6 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { ClusterMember, MemberState, RingState } from "./cluster_pb.ts";
+import { file_mon_v1_cluster } from "./cluster_pb.ts";
 import type { Durability, Reason } from "./monitor_pb.ts";
 import { file_mon_v1_monitor } from "./monitor_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -12,7 +14,395 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file mon/v1/admin.proto.
  */
 export const file_mon_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChJtb24vdjEvYWRtaW4ucHJvdG8SBm1vbi52MSIPCg1TdGF0dXNSZXF1ZXN0IoACCg5TdGF0dXNSZXNwb25zZRIRCglicm9rZXJfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIiCgVzdGF0ZRgDIAEoDjITLm1vbi52MS5Ccm9rZXJTdGF0ZRIQCghwcm9ibGVtcxgEIAMoCRIPCgd0aW1lX21zGAUgASgDEhEKCXVwdGltZV9tcxgGIAEoBBIkCgZpbnRha2UYByABKAsyFC5tb24udjEuSW50YWtlU3RhdHVzEiIKBXN0b3JlGAggASgLMhMubW9uLnYxLlN0b3JlU3RhdHVzEiYKB3Byb2Nlc3MYCSABKAsyFS5tb24udjEuUHJvY2Vzc1N0YXR1cyLgAgoMSW50YWtlU3RhdHVzEg8KB2JhdGNoZXMYASABKAQSDwoHcmVwb3J0cxgCIAEoBBIPCgdzYW1wbGVzGAMgASgEEhgKEHJlcG9ydHNfcmVwZWF0ZWQYBCABKAQSFwoPcmVwb3J0c19yZWZ1c2VkGAUgASgEEicKCnJlamVjdGlvbnMYBiADKAsyEy5tb24udjEuUmVhc29uQ291bnQSFwoPYnl0ZXNfaW5fZmxpZ2h0GAcgASgEEhsKE2J5dGVzX2luX2ZsaWdodF9tYXgYCCABKAQSDwoHc3RyZWFtcxgJIAEoDRIkCgthY2tfbGF0ZW5jeRgKIAEoCzIPLm1vbi52MS5MYXRlbmN5EhoKEnJlcG9ydHNfcGVyX3NlY29uZBgLIAEoARIaChJzYW1wbGVzX3Blcl9zZWNvbmQYDCABKAESHAoUdGltZXN0YW1wc19jb252ZXJ0ZWQYDSABKAQiPAoLUmVhc29uQ291bnQSHgoGcmVhc29uGAEgASgOMg4ubW9uLnYxLlJlYXNvbhINCgVjb3VudBgCIAEoBCJICgdMYXRlbmN5Eg0KBWNvdW50GAEgASgEEg4KBnA1MF9tcxgCIAEoARIOCgZwOTlfbXMYAyABKAESDgoGbWF4X21zGAQgASgBIrwBCgtTdG9yZVN0YXR1cxIMCgRraW5kGAEgASgJEiYKCmR1cmFiaWxpdHkYAiABKA4yEi5tb24udjEuRHVyYWJpbGl0eRINCgVob3N0cxgDIAEoBBIOCgZzZXJpZXMYBCABKAQSDQoFYnl0ZXMYBSABKAQSFAoMcmV0ZW50aW9uX21zGAYgASgEEhEKCWNvbmZsaWN0cxgHIAEoBBIOCgZkYW1hZ2UYCCADKAkSEAoIbG9jYXRpb24YCSABKAkifgoNUHJvY2Vzc1N0YXR1cxILCgNwaWQYASABKA0SFgoOcmVzaWRlbnRfYnl0ZXMYAiABKAQSEgoKaGVhcF9ieXRlcxgDIAEoBBITCgtjcHVfc2Vjb25kcxgEIAEoARIfChdldmVudF9sb29wX2RlbGF5X3A5OV9tcxgFIAEoASIPCg1CYWNrdXBSZXF1ZXN0IkkKDkJhY2t1cFJlc3BvbnNlEg0KBWNodW5rGAEgASgMEigKCHByb2dyZXNzGAIgASgLMhYubW9uLnYxLkJhY2t1cFByb2dyZXNzInEKDkJhY2t1cFByb2dyZXNzEg0KBWJ5dGVzGAEgASgEEhIKCnBhcnRpdGlvbnMYAiABKAQSGgoScGFydGl0aW9uc19kYW1hZ2VkGAMgASgEEhEKCWZyYWdtZW50cxgEIAEoBBINCgVob3N0cxgFIAEoBCIwCg5SZXN0b3JlUmVxdWVzdBIPCgdkcnlfcnVuGAEgASgIEg0KBWNodW5rGAIgASgMIvABCg9SZXN0b3JlUmVzcG9uc2USEgoKcGFydGl0aW9ucxgBIAEoBBIRCglmcmFnbWVudHMYAiABKAQSIAoYZnJhZ21lbnRzX3Bhc3RfcmV0ZW50aW9uGAMgASgEEg0KBWhvc3RzGAQgASgEEhwKFGhvc3RzX3Bhc3RfcmV0ZW50aW9uGAUgASgEEhoKEnBhcnRpdGlvbnNfZGFtYWdlZBgGIAEoBBINCgVieXRlcxgHIAEoBBImCgpkdXJhYmlsaXR5GAggASgOMhIubW9uLnYxLkR1cmFiaWxpdHkSFAoMa2VlcF9mcm9tX21zGAkgASgDKpYBCgtCcm9rZXJTdGF0ZRIcChhCUk9LRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVCUk9LRVJfU1RBVEVfU1RBUlRJTkcQARIYChRCUk9LRVJfU1RBVEVfU0VSVklORxACEhkKFUJST0tFUl9TVEFURV9ERUdSQURFRBADEhkKFUJST0tFUl9TVEFURV9EUkFJTklORxAEMsABCgxBZG1pblNlcnZpY2USNwoGU3RhdHVzEhUubW9uLnYxLlN0YXR1c1JlcXVlc3QaFi5tb24udjEuU3RhdHVzUmVzcG9uc2USOQoGQmFja3VwEhUubW9uLnYxLkJhY2t1cFJlcXVlc3QaFi5tb24udjEuQmFja3VwUmVzcG9uc2UwARI8CgdSZXN0b3JlEhYubW9uLnYxLlJlc3RvcmVSZXF1ZXN0GhcubW9uLnYxLlJlc3RvcmVSZXNwb25zZSgBYgZwcm90bzM", [file_mon_v1_monitor]);
+  fileDesc("ChJtb24vdjEvYWRtaW4ucHJvdG8SBm1vbi52MSIjChJMaXN0TWVtYmVyc1JlcXVlc3QSDQoFc3RhbGUYASABKAgifQoTTGlzdE1lbWJlcnNSZXNwb25zZRISCgpjbHVzdGVyX2lkGAEgASgJEiYKB21lbWJlcnMYAiADKAsyFS5tb24udjEuQ2x1c3Rlck1lbWJlchIRCglsZWFkZXJfaWQYAyABKAkSFwoPaXNfc3RvcmVfc2hhcmVkGAQgASgIIh8KDkdldFJpbmdSZXF1ZXN0Eg0KBXN0YWxlGAEgASgIInsKD0dldFJpbmdSZXNwb25zZRIfCgRyaW5nGAEgASgLMhEubW9uLnYxLlJpbmdTdGF0ZRIiCgdwZW5kaW5nGAIgASgLMhEubW9uLnYxLlJpbmdTdGF0ZRIRCgl1bmRyYWluZWQYAyADKAkSEAoIdW5jb3BpZWQYBCADKAkiFgoUR2V0UmFmdFN0YXR1c1JlcXVlc3Qi8gEKFUdldFJhZnRTdGF0dXNSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEgwKBHJvbGUYAiABKAkSDAoEdGVybRgDIAEoBBIRCglsZWFkZXJfaWQYBCABKAkSEgoKbGFzdF9pbmRleBgFIAEoBBIRCgljb21taXR0ZWQYBiABKAQSDwoHYXBwbGllZBgHIAEoBBISCgpzdGF0ZV9oYXNoGAggASgJEg4KBnZvdGVycxgJIAMoCRIQCghsZWFybmVycxgKIAMoCRIrCglmb2xsb3dlcnMYCyADKAsyGC5tb24udjEuRm9sbG93ZXJQcm9ncmVzcyJUChBGb2xsb3dlclByb2dyZXNzEg8KB25vZGVfaWQYASABKAkSDQoFbWF0Y2gYAiABKAQSDQoFc3RhdGUYAyABKAkSEQoJaXNfYWN0aXZlGAQgASgIIh8KDExlYXZlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJIjMKDUxlYXZlUmVzcG9uc2USIgoFc3RhdGUYASABKA4yEy5tb24udjEuTWVtYmVyU3RhdGUiIAoNUmVtb3ZlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJIhAKDlJlbW92ZVJlc3BvbnNlIiwKGVRyYW5zZmVyTGVhZGVyc2hpcFJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCSIcChpUcmFuc2ZlckxlYWRlcnNoaXBSZXNwb25zZSIPCg1TdGF0dXNSZXF1ZXN0IoACCg5TdGF0dXNSZXNwb25zZRIRCglicm9rZXJfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIiCgVzdGF0ZRgDIAEoDjITLm1vbi52MS5Ccm9rZXJTdGF0ZRIQCghwcm9ibGVtcxgEIAMoCRIPCgd0aW1lX21zGAUgASgDEhEKCXVwdGltZV9tcxgGIAEoBBIkCgZpbnRha2UYByABKAsyFC5tb24udjEuSW50YWtlU3RhdHVzEiIKBXN0b3JlGAggASgLMhMubW9uLnYxLlN0b3JlU3RhdHVzEiYKB3Byb2Nlc3MYCSABKAsyFS5tb24udjEuUHJvY2Vzc1N0YXR1cyLgAgoMSW50YWtlU3RhdHVzEg8KB2JhdGNoZXMYASABKAQSDwoHcmVwb3J0cxgCIAEoBBIPCgdzYW1wbGVzGAMgASgEEhgKEHJlcG9ydHNfcmVwZWF0ZWQYBCABKAQSFwoPcmVwb3J0c19yZWZ1c2VkGAUgASgEEicKCnJlamVjdGlvbnMYBiADKAsyEy5tb24udjEuUmVhc29uQ291bnQSFwoPYnl0ZXNfaW5fZmxpZ2h0GAcgASgEEhsKE2J5dGVzX2luX2ZsaWdodF9tYXgYCCABKAQSDwoHc3RyZWFtcxgJIAEoDRIkCgthY2tfbGF0ZW5jeRgKIAEoCzIPLm1vbi52MS5MYXRlbmN5EhoKEnJlcG9ydHNfcGVyX3NlY29uZBgLIAEoARIaChJzYW1wbGVzX3Blcl9zZWNvbmQYDCABKAESHAoUdGltZXN0YW1wc19jb252ZXJ0ZWQYDSABKAQiPAoLUmVhc29uQ291bnQSHgoGcmVhc29uGAEgASgOMg4ubW9uLnYxLlJlYXNvbhINCgVjb3VudBgCIAEoBCJICgdMYXRlbmN5Eg0KBWNvdW50GAEgASgEEg4KBnA1MF9tcxgCIAEoARIOCgZwOTlfbXMYAyABKAESDgoGbWF4X21zGAQgASgBItcBCgtTdG9yZVN0YXR1cxIMCgRraW5kGAEgASgJEiYKCmR1cmFiaWxpdHkYAiABKA4yEi5tb24udjEuRHVyYWJpbGl0eRINCgVob3N0cxgDIAEoBBIOCgZzZXJpZXMYBCABKAQSDQoFYnl0ZXMYBSABKAQSFAoMcmV0ZW50aW9uX21zGAYgASgEEhEKCWNvbmZsaWN0cxgHIAEoBBIOCgZkYW1hZ2UYCCADKAkSEAoIbG9jYXRpb24YCSABKAkSGQoRc2VyaWVzX292ZXJfbGltaXQYCiABKAQifgoNUHJvY2Vzc1N0YXR1cxILCgNwaWQYASABKA0SFgoOcmVzaWRlbnRfYnl0ZXMYAiABKAQSEgoKaGVhcF9ieXRlcxgDIAEoBBITCgtjcHVfc2Vjb25kcxgEIAEoARIfChdldmVudF9sb29wX2RlbGF5X3A5OV9tcxgFIAEoASIPCg1CYWNrdXBSZXF1ZXN0IkkKDkJhY2t1cFJlc3BvbnNlEg0KBWNodW5rGAEgASgMEigKCHByb2dyZXNzGAIgASgLMhYubW9uLnYxLkJhY2t1cFByb2dyZXNzInEKDkJhY2t1cFByb2dyZXNzEg0KBWJ5dGVzGAEgASgEEhIKCnBhcnRpdGlvbnMYAiABKAQSGgoScGFydGl0aW9uc19kYW1hZ2VkGAMgASgEEhEKCWZyYWdtZW50cxgEIAEoBBINCgVob3N0cxgFIAEoBCIwCg5SZXN0b3JlUmVxdWVzdBIPCgdkcnlfcnVuGAEgASgIEg0KBWNodW5rGAIgASgMIvABCg9SZXN0b3JlUmVzcG9uc2USEgoKcGFydGl0aW9ucxgBIAEoBBIRCglmcmFnbWVudHMYAiABKAQSIAoYZnJhZ21lbnRzX3Bhc3RfcmV0ZW50aW9uGAMgASgEEg0KBWhvc3RzGAQgASgEEhwKFGhvc3RzX3Bhc3RfcmV0ZW50aW9uGAUgASgEEhoKEnBhcnRpdGlvbnNfZGFtYWdlZBgGIAEoBBINCgVieXRlcxgHIAEoBBImCgpkdXJhYmlsaXR5GAggASgOMhIubW9uLnYxLkR1cmFiaWxpdHkSFAoMa2VlcF9mcm9tX21zGAkgASgDKpYBCgtCcm9rZXJTdGF0ZRIcChhCUk9LRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVCUk9LRVJfU1RBVEVfU1RBUlRJTkcQARIYChRCUk9LRVJfU1RBVEVfU0VSVklORxACEhkKFUJST0tFUl9TVEFURV9ERUdSQURFRBADEhkKFUJST0tFUl9TVEFURV9EUkFJTklORxAEMt4ECgxBZG1pblNlcnZpY2USNwoGU3RhdHVzEhUubW9uLnYxLlN0YXR1c1JlcXVlc3QaFi5tb24udjEuU3RhdHVzUmVzcG9uc2USOQoGQmFja3VwEhUubW9uLnYxLkJhY2t1cFJlcXVlc3QaFi5tb24udjEuQmFja3VwUmVzcG9uc2UwARI8CgdSZXN0b3JlEhYubW9uLnYxLlJlc3RvcmVSZXF1ZXN0GhcubW9uLnYxLlJlc3RvcmVSZXNwb25zZSgBEkYKC0xpc3RNZW1iZXJzEhoubW9uLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBobLm1vbi52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlEjoKB0dldFJpbmcSFi5tb24udjEuR2V0UmluZ1JlcXVlc3QaFy5tb24udjEuR2V0UmluZ1Jlc3BvbnNlEkwKDUdldFJhZnRTdGF0dXMSHC5tb24udjEuR2V0UmFmdFN0YXR1c1JlcXVlc3QaHS5tb24udjEuR2V0UmFmdFN0YXR1c1Jlc3BvbnNlEjQKBUxlYXZlEhQubW9uLnYxLkxlYXZlUmVxdWVzdBoVLm1vbi52MS5MZWF2ZVJlc3BvbnNlEjcKBlJlbW92ZRIVLm1vbi52MS5SZW1vdmVSZXF1ZXN0GhYubW9uLnYxLlJlbW92ZVJlc3BvbnNlElsKElRyYW5zZmVyTGVhZGVyc2hpcBIhLm1vbi52MS5UcmFuc2ZlckxlYWRlcnNoaXBSZXF1ZXN0GiIubW9uLnYxLlRyYW5zZmVyTGVhZGVyc2hpcFJlc3BvbnNlYgZwcm90bzM", [file_mon_v1_cluster, file_mon_v1_monitor]);
+
+/**
+ * Asks for the members.
+ *
+ * @generated from message mon.v1.ListMembersRequest
+ */
+export type ListMembersRequest = Message<"mon.v1.ListMembersRequest"> & {
+  /**
+   * Answers with what this broker knows, also without a majority. It may be old.
+   *
+   * @generated from field: bool stale = 1;
+   */
+  stale: boolean;
+};
+
+/**
+ * Describes the message mon.v1.ListMembersRequest.
+ * Use `create(ListMembersRequestSchema)` to create a new message.
+ */
+export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 0);
+
+/**
+ * The members.
+ *
+ * @generated from message mon.v1.ListMembersResponse
+ */
+export type ListMembersResponse = Message<"mon.v1.ListMembersResponse"> & {
+  /**
+   * The cluster.
+   *
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * Sorted by id.
+   *
+   * @generated from field: repeated mon.v1.ClusterMember members = 2;
+   */
+  members: ClusterMember[];
+
+  /**
+   * Who leads Raft; empty when nobody is known to.
+   *
+   * @generated from field: string leader_id = 3;
+   */
+  leaderId: string;
+
+  /**
+   * Whether brokers share one store.
+   *
+   * @generated from field: bool is_store_shared = 4;
+   */
+  isStoreShared: boolean;
+};
+
+/**
+ * Describes the message mon.v1.ListMembersResponse.
+ * Use `create(ListMembersResponseSchema)` to create a new message.
+ */
+export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 1);
+
+/**
+ * Asks for the ring.
+ *
+ * @generated from message mon.v1.GetRingRequest
+ */
+export type GetRingRequest = Message<"mon.v1.GetRingRequest"> & {
+  /**
+   * Answers with what this broker knows, also without a majority. It may be old.
+   *
+   * @generated from field: bool stale = 1;
+   */
+  stale: boolean;
+};
+
+/**
+ * Describes the message mon.v1.GetRingRequest.
+ * Use `create(GetRingRequestSchema)` to create a new message.
+ */
+export const GetRingRequestSchema: GenMessage<GetRingRequest> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 2);
+
+/**
+ * The ring.
+ *
+ * @generated from message mon.v1.GetRingResponse
+ */
+export type GetRingResponse = Message<"mon.v1.GetRingResponse"> & {
+  /**
+   * The ring in force.
+   *
+   * @generated from field: mon.v1.RingState ring = 1;
+   */
+  ring?: RingState | undefined;
+
+  /**
+   * The ring that data is being handed over to; absent when there is none.
+   *
+   * @generated from field: mon.v1.RingState pending = 2;
+   */
+  pending?: RingState | undefined;
+
+  /**
+   * Members that have yet to finish what they write under the old ring, before `pending` is copied.
+   *
+   * @generated from field: repeated string undrained = 3;
+   */
+  undrained: string[];
+
+  /**
+   * Members that have yet to get what is theirs under `pending`.
+   *
+   * @generated from field: repeated string uncopied = 4;
+   */
+  uncopied: string[];
+};
+
+/**
+ * Describes the message mon.v1.GetRingResponse.
+ * Use `create(GetRingResponseSchema)` to create a new message.
+ */
+export const GetRingResponseSchema: GenMessage<GetRingResponse> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 3);
+
+/**
+ * Asks about Raft.
+ *
+ * @generated from message mon.v1.GetRaftStatusRequest
+ */
+export type GetRaftStatusRequest = Message<"mon.v1.GetRaftStatusRequest"> & {
+};
+
+/**
+ * Describes the message mon.v1.GetRaftStatusRequest.
+ * Use `create(GetRaftStatusRequestSchema)` to create a new message.
+ */
+export const GetRaftStatusRequestSchema: GenMessage<GetRaftStatusRequest> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 4);
+
+/**
+ * How a broker takes part in Raft.
+ *
+ * @generated from message mon.v1.GetRaftStatusResponse
+ */
+export type GetRaftStatusResponse = Message<"mon.v1.GetRaftStatusResponse"> & {
+  /**
+   * The broker.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * "follower", "preCandidate", "candidate", "leader"; empty while its log cannot be used.
+   *
+   * @generated from field: string role = 2;
+   */
+  role: string;
+
+  /**
+   * The term.
+   *
+   * @generated from field: uint64 term = 3;
+   */
+  term: bigint;
+
+  /**
+   * Who leads; empty when nobody is known to.
+   *
+   * @generated from field: string leader_id = 4;
+   */
+  leaderId: string;
+
+  /**
+   * The last entry of its log.
+   *
+   * @generated from field: uint64 last_index = 5;
+   */
+  lastIndex: bigint;
+
+  /**
+   * The last entry that it knows to be committed.
+   *
+   * @generated from field: uint64 committed = 6;
+   */
+  committed: bigint;
+
+  /**
+   * The last entry that is in its state.
+   *
+   * @generated from field: uint64 applied = 7;
+   */
+  applied: bigint;
+
+  /**
+   * A fingerprint of its state. Members that have applied the same entries have the same.
+   *
+   * @generated from field: string state_hash = 8;
+   */
+  stateHash: string;
+
+  /**
+   * Who votes.
+   *
+   * @generated from field: repeated string voters = 9;
+   */
+  voters: string[];
+
+  /**
+   * Who gets the log without a vote.
+   *
+   * @generated from field: repeated string learners = 10;
+   */
+  learners: string[];
+
+  /**
+   * What the leader knows of the others; empty on others.
+   *
+   * @generated from field: repeated mon.v1.FollowerProgress followers = 11;
+   */
+  followers: FollowerProgress[];
+};
+
+/**
+ * Describes the message mon.v1.GetRaftStatusResponse.
+ * Use `create(GetRaftStatusResponseSchema)` to create a new message.
+ */
+export const GetRaftStatusResponseSchema: GenMessage<GetRaftStatusResponse> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 5);
+
+/**
+ * How far a follower is.
+ *
+ * @generated from message mon.v1.FollowerProgress
+ */
+export type FollowerProgress = Message<"mon.v1.FollowerProgress"> & {
+  /**
+   * The follower.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * The last entry that it is known to have.
+   *
+   * @generated from field: uint64 match = 2;
+   */
+  match: bigint;
+
+  /**
+   * "probe", "replicate" or "snapshot".
+   *
+   * @generated from field: string state = 3;
+   */
+  state: string;
+
+  /**
+   * Whether it was heard of lately.
+   *
+   * @generated from field: bool is_active = 4;
+   */
+  isActive: boolean;
+};
+
+/**
+ * Describes the message mon.v1.FollowerProgress.
+ * Use `create(FollowerProgressSchema)` to create a new message.
+ */
+export const FollowerProgressSchema: GenMessage<FollowerProgress> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 6);
+
+/**
+ * Has a member give its share up.
+ *
+ * @generated from message mon.v1.LeaveRequest
+ */
+export type LeaveRequest = Message<"mon.v1.LeaveRequest"> & {
+  /**
+   * The member.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+};
+
+/**
+ * Describes the message mon.v1.LeaveRequest.
+ * Use `create(LeaveRequestSchema)` to create a new message.
+ */
+export const LeaveRequestSchema: GenMessage<LeaveRequest> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 7);
+
+/**
+ * It is about to, or has.
+ *
+ * @generated from message mon.v1.LeaveResponse
+ */
+export type LeaveResponse = Message<"mon.v1.LeaveResponse"> & {
+  /**
+   * Where it is now.
+   *
+   * @generated from field: mon.v1.MemberState state = 1;
+   */
+  state: MemberState;
+};
+
+/**
+ * Describes the message mon.v1.LeaveResponse.
+ * Use `create(LeaveResponseSchema)` to create a new message.
+ */
+export const LeaveResponseSchema: GenMessage<LeaveResponse> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 8);
+
+/**
+ * Forgets a member.
+ *
+ * @generated from message mon.v1.RemoveRequest
+ */
+export type RemoveRequest = Message<"mon.v1.RemoveRequest"> & {
+  /**
+   * The member.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+};
+
+/**
+ * Describes the message mon.v1.RemoveRequest.
+ * Use `create(RemoveRequestSchema)` to create a new message.
+ */
+export const RemoveRequestSchema: GenMessage<RemoveRequest> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 9);
+
+/**
+ * It is forgotten, or will be when its share is with others.
+ *
+ * @generated from message mon.v1.RemoveResponse
+ */
+export type RemoveResponse = Message<"mon.v1.RemoveResponse"> & {
+};
+
+/**
+ * Describes the message mon.v1.RemoveResponse.
+ * Use `create(RemoveResponseSchema)` to create a new message.
+ */
+export const RemoveResponseSchema: GenMessage<RemoveResponse> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 10);
+
+/**
+ * Hands leadership over.
+ *
+ * @generated from message mon.v1.TransferLeadershipRequest
+ */
+export type TransferLeadershipRequest = Message<"mon.v1.TransferLeadershipRequest"> & {
+  /**
+   * To whom: a voter.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+};
+
+/**
+ * Describes the message mon.v1.TransferLeadershipRequest.
+ * Use `create(TransferLeadershipRequestSchema)` to create a new message.
+ */
+export const TransferLeadershipRequestSchema: GenMessage<TransferLeadershipRequest> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 11);
+
+/**
+ * The other leads.
+ *
+ * @generated from message mon.v1.TransferLeadershipResponse
+ */
+export type TransferLeadershipResponse = Message<"mon.v1.TransferLeadershipResponse"> & {
+};
+
+/**
+ * Describes the message mon.v1.TransferLeadershipResponse.
+ * Use `create(TransferLeadershipResponseSchema)` to create a new message.
+ */
+export const TransferLeadershipResponseSchema: GenMessage<TransferLeadershipResponse> = /*@__PURE__*/
+  messageDesc(file_mon_v1_admin, 12);
 
 /**
  * Asks how a broker is.
@@ -27,7 +417,7 @@ export type StatusRequest = Message<"mon.v1.StatusRequest"> & {
  * Use `create(StatusRequestSchema)` to create a new message.
  */
 export const StatusRequestSchema: GenMessage<StatusRequest> = /*@__PURE__*/
-  messageDesc(file_mon_v1_admin, 0);
+  messageDesc(file_mon_v1_admin, 13);
 
 /**
  * How a broker is.
@@ -104,7 +494,7 @@ export type StatusResponse = Message<"mon.v1.StatusResponse"> & {
  * Use `create(StatusResponseSchema)` to create a new message.
  */
 export const StatusResponseSchema: GenMessage<StatusResponse> = /*@__PURE__*/
-  messageDesc(file_mon_v1_admin, 1);
+  messageDesc(file_mon_v1_admin, 14);
 
 /**
  * What a broker has taken in since it started. Counters only rise until it restarts.
@@ -209,7 +599,7 @@ export type IntakeStatus = Message<"mon.v1.IntakeStatus"> & {
  * Use `create(IntakeStatusSchema)` to create a new message.
  */
 export const IntakeStatusSchema: GenMessage<IntakeStatus> = /*@__PURE__*/
-  messageDesc(file_mon_v1_admin, 2);
+  messageDesc(file_mon_v1_admin, 15);
 
 /**
  * How often something was rejected for one reason.
@@ -237,7 +627,7 @@ export type ReasonCount = Message<"mon.v1.ReasonCount"> & {
  * Use `create(ReasonCountSchema)` to create a new message.
  */
 export const ReasonCountSchema: GenMessage<ReasonCount> = /*@__PURE__*/
-  messageDesc(file_mon_v1_admin, 3);
+  messageDesc(file_mon_v1_admin, 16);
 
 /**
  * A distribution of durations, in milliseconds. All 0 when nothing was measured.
@@ -279,7 +669,7 @@ export type Latency = Message<"mon.v1.Latency"> & {
  * Use `create(LatencySchema)` to create a new message.
  */
 export const LatencySchema: GenMessage<Latency> = /*@__PURE__*/
-  messageDesc(file_mon_v1_admin, 4);
+  messageDesc(file_mon_v1_admin, 17);
 
 /**
  * How a store is.
@@ -349,6 +739,14 @@ export type StoreStatus = Message<"mon.v1.StoreStatus"> & {
    * @generated from field: string location = 9;
    */
   location: string;
+
+  /**
+   * Series that hosts have beyond their limit, as by an import or a lower limit; new ones beyond it are refused, and counted
+   * among the rejections of intake.
+   *
+   * @generated from field: uint64 series_over_limit = 10;
+   */
+  seriesOverLimit: bigint;
 };
 
 /**
@@ -356,7 +754,7 @@ export type StoreStatus = Message<"mon.v1.StoreStatus"> & {
  * Use `create(StoreStatusSchema)` to create a new message.
  */
 export const StoreStatusSchema: GenMessage<StoreStatus> = /*@__PURE__*/
-  messageDesc(file_mon_v1_admin, 5);
+  messageDesc(file_mon_v1_admin, 18);
 
 /**
  * How a process is.
@@ -405,7 +803,7 @@ export type ProcessStatus = Message<"mon.v1.ProcessStatus"> & {
  * Use `create(ProcessStatusSchema)` to create a new message.
  */
 export const ProcessStatusSchema: GenMessage<ProcessStatus> = /*@__PURE__*/
-  messageDesc(file_mon_v1_admin, 6);
+  messageDesc(file_mon_v1_admin, 19);
 
 /**
  * Asks for a backup.
@@ -420,7 +818,7 @@ export type BackupRequest = Message<"mon.v1.BackupRequest"> & {
  * Use `create(BackupRequestSchema)` to create a new message.
  */
 export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
-  messageDesc(file_mon_v1_admin, 7);
+  messageDesc(file_mon_v1_admin, 20);
 
 /**
  * The next piece of a backup.
@@ -448,7 +846,7 @@ export type BackupResponse = Message<"mon.v1.BackupResponse"> & {
  * Use `create(BackupResponseSchema)` to create a new message.
  */
 export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
-  messageDesc(file_mon_v1_admin, 8);
+  messageDesc(file_mon_v1_admin, 21);
 
 /**
  * How far a backup is.
@@ -497,7 +895,7 @@ export type BackupProgress = Message<"mon.v1.BackupProgress"> & {
  * Use `create(BackupProgressSchema)` to create a new message.
  */
 export const BackupProgressSchema: GenMessage<BackupProgress> = /*@__PURE__*/
-  messageDesc(file_mon_v1_admin, 9);
+  messageDesc(file_mon_v1_admin, 22);
 
 /**
  * The next piece of a backup to restore.
@@ -525,7 +923,7 @@ export type RestoreRequest = Message<"mon.v1.RestoreRequest"> & {
  * Use `create(RestoreRequestSchema)` to create a new message.
  */
 export const RestoreRequestSchema: GenMessage<RestoreRequest> = /*@__PURE__*/
-  messageDesc(file_mon_v1_admin, 10);
+  messageDesc(file_mon_v1_admin, 23);
 
 /**
  * What a restore did, or, of one that was dry, would do.
@@ -602,7 +1000,7 @@ export type RestoreResponse = Message<"mon.v1.RestoreResponse"> & {
  * Use `create(RestoreResponseSchema)` to create a new message.
  */
 export const RestoreResponseSchema: GenMessage<RestoreResponse> = /*@__PURE__*/
-  messageDesc(file_mon_v1_admin, 11);
+  messageDesc(file_mon_v1_admin, 24);
 
 /**
  * What a broker is doing.
@@ -699,6 +1097,68 @@ export const AdminService: GenService<{
     methodKind: "client_streaming";
     input: typeof RestoreRequestSchema;
     output: typeof RestoreResponseSchema;
+  },
+  /**
+   * The members of the cluster. This and what follows gets `FAILED_PRECONDITION` from a broker that is in no cluster, and
+   * while a majority of the voters does not answer.
+   *
+   * @generated from rpc mon.v1.AdminService.ListMembers
+   */
+  listMembers: {
+    methodKind: "unary";
+    input: typeof ListMembersRequestSchema;
+    output: typeof ListMembersResponseSchema;
+  },
+  /**
+   * The ring.
+   *
+   * @generated from rpc mon.v1.AdminService.GetRing
+   */
+  getRing: {
+    methodKind: "unary";
+    input: typeof GetRingRequestSchema;
+    output: typeof GetRingResponseSchema;
+  },
+  /**
+   * How this broker takes part in Raft; never waits for others.
+   *
+   * @generated from rpc mon.v1.AdminService.GetRaftStatus
+   */
+  getRaftStatus: {
+    methodKind: "unary";
+    input: typeof GetRaftStatusRequestSchema;
+    output: typeof GetRaftStatusResponseSchema;
+  },
+  /**
+   * Has a member give its share of the ring up. It may be stopped when it has left. `ABORTED` when it is in no state for that.
+   *
+   * @generated from rpc mon.v1.AdminService.Leave
+   */
+  leave: {
+    methodKind: "unary";
+    input: typeof LeaveRequestSchema;
+    output: typeof LeaveResponseSchema;
+  },
+  /**
+   * Forgets a member that has left, that never began, or that is down and will not come back. `ABORTED` when it is none of
+   * these.
+   *
+   * @generated from rpc mon.v1.AdminService.Remove
+   */
+  remove: {
+    methodKind: "unary";
+    input: typeof RemoveRequestSchema;
+    output: typeof RemoveResponseSchema;
+  },
+  /**
+   * Hands the leadership of Raft over to another voter; resolves when that leads.
+   *
+   * @generated from rpc mon.v1.AdminService.TransferLeadership
+   */
+  transferLeadership: {
+    methodKind: "unary";
+    input: typeof TransferLeadershipRequestSchema;
+    output: typeof TransferLeadershipResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_mon_v1_admin, 0);
